@@ -15,7 +15,7 @@ drawing             the graph as a picture, as a page to step through, and in wo
 nn, optim    layers, losses and models; optimisers
 saving              a state as one file
 data, training      batches, scaling, data sets; the training loop
-plots, learn        plots of a training; lessons, and exercises that mark themselves
+plots, learn        plots of a training; lessons, and exercises that check your answers
 article, cli        the article's networks, by hand and on the tape
 """
 

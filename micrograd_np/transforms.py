@@ -1,6 +1,6 @@
 """Derivatives of functions: vjp, grad, jacobian, ...; and `gradients`, for a graph that already exists.
 
-Each derivative is a function again, so that they nest.
+The derivative of a function is a function again, so that derivatives nest.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 
 def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *, create_graph: bool = False) -> Any:
-    """The gradients of `output` with respect to tensors of its graph, a list; `.grad` is not touched.
+    """Return a list of the gradients of `output` with respect to tensors of its graph; `.grad` is not touched.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
 
 
 def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dict[Any, Any]:
-    """The cotangents of the wanted tensors that a walk back from `output` meets."""
+    """Return the cotangents of those wanted tensors that a backward pass from `output` reaches."""
     chosen = set(wanted)
     found: dict[Tensor, Any] = {}
 
@@ -77,7 +77,7 @@ def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dic
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
-    """The output of f and its pullback: the function from a cotangent of the output to those of the arguments.
+    """Return the output of f and its pullback, which maps a cotangent of the output to those of the arguments.
 
     The cotangent of a value is the gradient of a later scalar with respect to it. f is called on aliases of its
     arguments, so that other derivatives of the same tensors are not affected. The results are arrays; they are Tensors
@@ -91,7 +91,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     *primals
         The arguments, floating-point.
     has_aux : bool
-        Whether f returns (output, auxiliary); the auxiliary is returned last, as it came.
+        Whether f returns (output, auxiliary); the auxiliary is then returned last, unchanged.
 
     Raises
     ------
@@ -116,9 +116,11 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
         check_outputs(f, outputs)
         node = pack(*outputs)
-    # Where the walk back ends: at a leaf of our own, or at the alias of a tensor of the outer derivative.
+    # Where the backward pass ends: at a leaf of our own, or at the alias of a tensor that an outer derivative is taken
+    # with respect to. Beyond an alias begins the graph of the outer derivative, which the pass must not enter.
     ends = [x if wanted else start for x, start, wanted in zip(aliases, starts, outer, strict=True)]
     stops = set(ends)
+    # The results have a graph only if something outside can be differentiated through it.
     nested = recording and (any(outer) or uses_others(node, stops))
     for end in ends:
         if end.op is None:  # f has run: ops that come later must not record a leaf of our own
@@ -154,12 +156,12 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
 
 def wants_gradient(x: Any) -> bool:
-    """True for a Tensor that requires a gradient."""
+    """Return True for a Tensor that requires a gradient."""
     return isinstance(x, Tensor) and x._requires_grad
 
 
 def own_leaf(f: Function, x: Any) -> Tensor:
-    """A new leaf that shares an argument's memory, so that no other caller differentiates it."""
+    """Return a new leaf on an argument's memory, so that other derivatives of the argument are not affected."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind in "biu":
         raise ArgumentTypeError(
@@ -208,25 +210,25 @@ def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwa
 
 
 def is_single(argnums: int | Sequence[int]) -> bool:
-    """Return whether one argument is chosen, so that its gradient is not given in a tuple."""
+    """Return whether one argument is chosen, so that its gradient is returned without a tuple."""
     return hasattr(argnums, "__index__")
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
-    """The function that returns f's scalar value and its gradient: (value, gradient).
+    """Return a function that computes f's scalar value and its gradient: (value, gradient).
 
     Parameters
     ----------
     f : callable
     argnums : int or sequence of int
-        Which arguments; several give a tuple of gradients.
+        The positions of the arguments to differentiate with respect to; several give a tuple of gradients.
     has_aux : bool
         Whether f returns (value, auxiliary); the result is then ((value, auxiliary), gradient).
 
     Raises
     ------
     ValueError
-        If f's value is no scalar.
+        If f's value is not a scalar.
 
     Examples
     --------
@@ -249,7 +251,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
 
 
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
-    """The function that returns the gradient of the scalar function f.
+    """Return a function that computes the gradient of the scalar function f.
 
     Parameters and errors are those of `value_and_grad`; with `has_aux` the result is (gradient, auxiliary).
 
@@ -271,9 +273,9 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The function that returns all first derivatives of f, of shape `output.shape + argument.shape`.
+    """Return a function that computes all first derivatives of f, of shape `output.shape + argument.shape`.
 
-    One pullback for each entry of the output. Containers of outputs give containers of such arrays.
+    It calls the pullback once for each entry of the output. Containers of outputs give containers of such arrays.
 
     Examples
     --------
@@ -313,7 +315,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def units(zeros: Any) -> Iterator[Any]:
-    """The unit arrays of a shape, entry by entry."""
+    """Yield, for each entry of a shape, the array with 1 there and 0 elsewhere."""
     for index in np.ndindex(zeros.shape):
         unit = zeros.copy()
         unit[index] = 1
@@ -321,7 +323,7 @@ def units(zeros: Any) -> Iterator[Any]:
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """The function that returns all second derivatives of f, of shape `argument.shape + argument.shape` for a scalar.
+    """Return a function that computes all second derivatives of f: `argument.shape + argument.shape` for a scalar.
 
     Examples
     --------
@@ -334,7 +336,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """The output of f, and its directional derivative along the tangents.
+    """Return the output of f, and its directional derivative along the tangents.
 
     The pullback u -> Jᵀ u is linear in u, so that its own pullback, at the tangents t, is J t.
 
@@ -360,7 +362,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, argnums: int = 0) -> Function:
-    """The function (*args, v) that returns the hessian of the scalar function f times v, without the hessian.
+    """Return the function (*args, v) that computes the hessian of the scalar f times v, without the hessian itself.
 
     Examples
     --------
@@ -379,7 +381,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
 
 
 def unreachable(output: Any, tensor: Any, position: int) -> ArgumentError:
-    """The error for a tensor that the output was not made from."""
+    """Return the error for a tensor that the output was not made from."""
     return ArgumentError(
         f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
         "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
@@ -403,7 +405,7 @@ def check_pair(f: Any, result: Any) -> Any:
 
 
 def check_outputs(f: Any, outputs: list[Any]) -> None:
-    """Raise for an output that is no number, such as None."""
+    """Raise for an output that holds no numbers, such as None."""
     for x in outputs:
         if x.dtype.kind not in "biufc":
             raise ArgumentTypeError(
@@ -413,7 +415,7 @@ def check_outputs(f: Any, outputs: list[Any]) -> None:
 
 
 def check_argnums(numbers: list[int], count: int) -> None:
-    """Raise for numbers of arguments that are not there, or given twice."""
+    """Raise for a position that the call has no argument at, or that is given twice."""
     if len({number % max(count, 1) for number in numbers}) < len(numbers):
         raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
     wrong = [number for number in numbers if not -count <= number < count]
@@ -432,7 +434,7 @@ def check_scalar_value(f: Any, value: Any) -> None:
 
 
 def check_function(name: str, f: Any) -> None:
-    """Refuse a value where the function that computes it belongs."""
+    """Raise for a value that is given in the place of the function that computes it."""
     if hasattr(f, "backward"):
         cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
         if "grad" in name:

@@ -1,8 +1,8 @@
 """The backward pass: reverse-mode differentiation over the recorded graph.
 
 A node knows its edges: its arguments, each with the rule (VJP) that turns the node's cotangent into a part of the
-argument's. The newest node comes first: all nodes that were made from it have then sent their parts, so that its
-cotangent is complete.
+argument's. The pass takes the newest node first. All nodes that were made from it are newer and have sent their parts,
+so that its cotangent is complete.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .versions import as_used, check_unwritten, latest
 
 Rule = Callable[..., Any]  # (g, z, x, y, ..., **params) to the cotangent of one argument
 Paths = Sequence[tuple[int, Rule]]  # positions of the arguments that receive a gradient, with rules
-Pulled = list[tuple[Any, Any]]
-Pull = Callable[[Any, Any], Pulled]
+Pulled = list[tuple[Any, Any]]  # arguments, each with the cotangent that a node sends it
+Pull = Callable[[Any, Any], Pulled]  # (node, its cotangent) to what it sends
 
 
 def pull_arrays(node: Any, g: Any) -> Pulled:
     """Return the cotangents that a node sends to its arguments, as arrays."""
     z, values, params = node._data, node._values, node.params
-    if node._order < latest.exposed:
+    if node._order < latest.exposed:  # the user has been given an array since, and may have written to it
         z, values = as_used(node)
     given = (g, z) + values  # noqa: RUF005  (g, z, *values) would be a list before it is a tuple
     args, broadcasts = node.args, node.op.broadcasts
@@ -56,6 +56,7 @@ def operands(node: Any) -> list[Any]:
 
 
 def as_operand(x: Any, value: Any) -> Any:
+    """Return x, or a Tensor in its place that has the value it was used with; what is no Tensor stays that value."""
     if not hasattr(x, "_data"):
         return value
     if x._data is value:
@@ -84,7 +85,7 @@ def backpropagate(
     while pending:
         node = heappop(pending)[1]
         g = cotangents.pop(node)
-        if node._order < newest:
+        if node._order < newest:  # something was written to after this node was made
             check_unwritten(node)
         try:
             pulled = pull(node, g)
@@ -103,10 +104,12 @@ def backpropagate(
 
 
 def store_gradient(node: Any, g: Any) -> None:
+    """Visit a node of a graph that is kept."""
     node._grad = g
 
 
 def free_graph(node: Any, g: Any) -> None:
+    """Visit a node and drop what it keeps for the backward pass, so that its memory can be freed."""
     node._grad = g
     node.args, node._values, node._paths = (), (), FREED
 
@@ -119,7 +122,7 @@ FREED: Any = ((0, errors.refuse_freed),)
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Return the cotangent of an array that was broadcast: summed over the axes along which it was repeated."""
+    """Return the cotangent of an array of this shape that was broadcast: g, summed over the axes of the repetition."""
     added = g.ndim - len(shape)
     stretched = tuple(
         axis for axis in range(g.ndim) if axis < added or (shape[axis - added] == 1 and g.shape[axis] != 1)
@@ -128,7 +131,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def fit(g: Any, x: Any, broadcasts: bool) -> Any:
-    """Return the cotangent `g` in the dtype of its argument `x`, and summed to x's shape if x was broadcast."""
+    """Return the cotangent `g` of an argument `x` in the dtype of x, and summed to its shape if x was broadcast."""
     if broadcasts and g.shape != x.shape:
         g = unbroadcast(g, x.shape)
     if g.dtype != x.dtype:

@@ -12,9 +12,9 @@ Rebuild = Callable[[Sequence[Any]], Any]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
-    """Return the leaves of nested dicts, lists, tuples and dataclasses, and what puts others in their place.
+    """Return the leaves of nested dicts, lists, tuples and dataclasses, and a function that puts new ones in place.
 
-    Neither recurses, so that containers may be nested as deep as memory allows.
+    Both are loops, not recursions: containers may be nested as deep as memory allows.
 
     Raises
     ------
@@ -31,11 +31,11 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """
     leaves: list[Any] = []
     order: list[Container | None] = []  # children before their container; None is a leaf
-    opened: set[int] = set()  # the containers around the current one
+    opened: set[int] = set()  # the ids of the containers around the current one
     pending = [tree]
     while pending:
         x = pending.pop()
-        if type(x) is Container:
+        if type(x) is Container:  # the mark that its children are all done
             order.append(x)
             opened.remove(x.id)
             continue
@@ -49,13 +49,13 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
         pending.append(Container(id(x), len(children), build))
         pending += reversed(children)
 
-    def rebuild(leaves: Sequence[Any]) -> Any:
-        rest = iter(leaves)
+    def rebuild(new_leaves: Sequence[Any]) -> Any:
+        rest = iter(new_leaves)
         built: list[Any] = []
         for step in order:
             if step is None:
                 built.append(next(rest))
-            else:
+            else:  # its children are the last ones built: replace them by the container
                 start = len(built) - step.size
                 built[start:] = [step.build(built[start:])]
         return built[0]
@@ -71,8 +71,10 @@ class Container(NamedTuple):
     build: Callable[[list[Any]], Any]
 
 
-def walk_paths(tree: Any, path: str = "") -> Iterator[tuple[str, Any, bool]]:
-    """Yield (path, value, whether it is a leaf) for containers and leaves, in the order of `flatten`.
+def walk_paths(tree: Any, root: str = "") -> Iterator[tuple[str, Any, bool]]:
+    """Yield (path, value, whether it is a leaf) for the containers and leaves, in the order of `flatten`.
+
+    A path is the source text that leads to the value, from `root`, the text of the tree itself.
 
     Examples
     --------
@@ -80,29 +82,29 @@ def walk_paths(tree: Any, path: str = "") -> Iterator[tuple[str, Any, bool]]:
     ["p['w']", "p['layers'][0]", "p['layers'][1][0]", "p['layers'][1][1]"]
     """
     opened: set[int] = set()
-    pending: list[tuple[str | None, Any]] = [(path, tree)]
+    pending: list[tuple[str | None, Any]] = [(root, tree)]
     while pending:
-        step, x = pending.pop()
-        if step is None:
+        path, x = pending.pop()
+        if path is None:  # the mark that the children of the container with id x are all done
             opened.remove(x)
             continue
         children, build = open_container(x)
-        yield step, x, build is None
+        yield path, x, build is None
         if build is not None:
             check_acyclic(x, opened)
             opened.add(id(x))
             pending.append((None, id(x)))
-            pending += reversed([(step + more, child) for more, child in zip(child_steps(x), children, strict=True)])
+            pending += reversed([(path + step, child) for step, child in zip(child_steps(x), children, strict=True)])
 
 
 def check_acyclic(x: Any, opened: set[int]) -> None:
     """Raise if a container contains itself, as a walk through it would never end."""
     if id(x) in opened:
-        raise ArgumentError(f"a {type(x).__name__} contains itself. Give a container of arrays that ends.")
+        raise ArgumentError(f"a {type(x).__name__} contains itself. Remove the entry that leads back to it.")
 
 
 def child_steps(x: Any) -> list[str]:
-    """Return how each child of a container is reached, as source."""
+    """Return the source text that leads to each child: `['w']` for a key, `[0]` for an index, `.W` for an attribute."""
     steps: list[str] = []
     if isinstance(x, dict):
         steps = [f"[{key!r}]" for key in x]
@@ -113,59 +115,62 @@ def child_steps(x: Any) -> list[str]:
     return steps + [f".{name}" for name in attributes(x)]
 
 
-def open_container(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | None]:
+def open_container(x: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | None]:
     """Return a container's children, and a function that builds the same class from others; None for a leaf.
 
     Attributes that a subclass or a dataclass holds come last, in the order of `attributes`.
     """
-    if type(tree) is dict:
-        return list(tree.values()), lambda children: dict(zip(tree, children, strict=True))
-    if type(tree) in (list, tuple):
-        return list(tree), type(tree)
-    if not is_container(tree):
+    if type(x) is dict:
+        return list(x.values()), lambda children: dict(zip(x, children, strict=True))
+    if type(x) in (list, tuple):
+        return list(x), type(x)
+    if not is_container(x):
         return [], None
-    names = attributes(tree)
-    inside = list(tree.values()) if isinstance(tree, dict) else list(tree) if isinstance(tree, list | tuple) else []
+    names = attributes(x)
+    inside = list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, list | tuple) else []
 
+    # `tuple.__new__`, `copy.copy` and the methods of the base classes skip what a subclass defines: its `__init__` may
+    # take other arguments, and its methods may check or count the entries; a frozen dataclass lets nothing be set.
     def build(children: list[Any]) -> Any:
         entries = children[: len(inside)]
-        built: Any = tuple.__new__(type(tree), entries) if isinstance(tree, tuple) else copy.copy(tree)
-        if is_its_own_dict(tree):
-            built.__dict__ = built
-        if isinstance(tree, list):
+        built: Any = tuple.__new__(type(x), entries) if isinstance(x, tuple) else copy.copy(x)
+        if is_its_own_dict(x):
+            built.__dict__ = built  # the copy has one of its own, apart from its items
+        if isinstance(x, list):
             list.__setitem__(built, slice(None), entries)
-        if isinstance(tree, dict):
-            for key, entry in zip(tree, entries, strict=True):
+        if isinstance(x, dict):
+            for key, entry in zip(x, entries, strict=True):
                 dict.__setitem__(built, key, entry)
         for name, child in zip(names, children[len(inside) :], strict=True):
             object.__setattr__(built, name, child)
         return built
 
-    return [*inside, *(getattr(tree, name) for name in names)], build
+    return [*inside, *(getattr(x, name) for name in names)], build
 
 
 def is_container(x: Any) -> bool:
+    """Return whether x has children: a dict, list or tuple, or an object of a dataclass, but not the class itself."""
     return isinstance(x, dict | list | tuple) or (hasattr(x, "__dataclass_fields__") and not isinstance(x, type))
 
 
-def attributes(tree: Any) -> list[str]:
+def attributes(x: Any) -> list[str]:
     """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
     fields: list[str] = []
-    if hasattr(tree, "__dataclass_fields__"):
+    if hasattr(x, "__dataclass_fields__"):
         import dataclasses  # imported only here, to keep the import of the package fast
 
-        fields = [field.name for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
-    own = {} if is_its_own_dict(tree) else getattr(tree, "__dict__", {})
+        fields = [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
+    own = {} if is_its_own_dict(x) else getattr(x, "__dict__", {})
     return list(dict.fromkeys([*fields, *own]))
 
 
-def is_its_own_dict(tree: Any) -> bool:
+def is_its_own_dict(x: Any) -> bool:
     """Return whether a dict is its own `__dict__`, so that its items are its attributes."""
-    return getattr(tree, "__dict__", None) is tree
+    return getattr(x, "__dict__", None) is x
 
 
-def has_values(x: Any) -> bool:
-    """Return whether x is an array, a Tensor or a NumPy number, and not a class, which may have a dtype, too."""
+def has_dtype(x: Any) -> bool:
+    """Return whether x is an array, a Tensor or a NumPy number; a class such as np.float64 has a dtype, but is none."""
     return hasattr(x, "dtype") and not isinstance(x, type)
 
 

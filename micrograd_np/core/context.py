@@ -46,7 +46,7 @@ class Entry:
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
-current_context = CURRENT.get  # found once: Python looks up a method of an imported object anew at each call
+current_context = CURRENT.get  # looked up once: `CURRENT.get()` would look up the method at each call
 
 
 def tracing() -> bool:
@@ -73,7 +73,7 @@ def restore(fields: Iterable[str], before: Context, older: Sequence[Entry], newe
 
 
 class Mode:
-    """A change of the context: a `with` block, or a decorator of functions, generators and coroutines.
+    """A change of the context, made by a `with` block, or by a decorator of functions, generators and coroutines.
 
     One object may be entered again while it is on, and by several threads.
     """
@@ -103,7 +103,7 @@ class Mode:
                 expected, entry.inside = entry.inside, None  # no reference cycle stays
                 if now is expected:
                     CURRENT.set(entry.before)
-                else:
+                else:  # other modes were entered or left meanwhile, and are kept
                     restore(entry.fields, entry.before, now.entered[:position], now.entered[position + 1 :])
                 return
         raise RuntimeError(
@@ -130,6 +130,7 @@ class Mode:
 
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            # The body runs in a context of its own: between two values the mode would otherwise be on for the caller.
             inside = copy_context()
             inside.run(self.__enter__)
             steps = function(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Learn autodiff: lessons with exercises that mark themselves.
+"""Learn autodiff: lessons with exercises that check your answers.
 
 `micrograd-np learn` lists the ladder and opens the next lesson. In Python, `task(name)` gives a task and
 `check(name, function)` marks an answer.

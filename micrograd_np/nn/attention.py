@@ -36,7 +36,7 @@ class MultiheadAttention(Module):
     batch_first : bool
         Whether sequences are (N, L, E); else they are (L, N, E), PyTorch's default. A single one is (L, E).
     rng : Generator, optional
-        The source of the first weights and of the dropout; a fresh one without it.
+        The random generator of the first weights and of the dropout. None: a new one.
     dtype : dtype
         The floating-point dtype of the parameters.
 

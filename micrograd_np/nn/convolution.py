@@ -18,7 +18,9 @@ from .validation import checked_input, validate
 
 
 class Convolution(Module):
-    """Kernels that move over signals or images; the weight is (out_channels, in_channels / groups, *kernel_size).
+    """The base of Conv1d and Conv2d: kernels move over x, and each position gives a sum of products.
+
+    The weight is (out_channels, in_channels / groups, *kernel_size).
 
     Parameters
     ----------
@@ -32,15 +34,16 @@ class Convolution(Module):
         The zeros at both ends of each axis. With 'same' the output has the input's size, for a stride of 1; 'valid'
         is 0.
     dilation : int or tuple of int
-        The distance between the entries of x that neighbouring entries of the kernel meet.
+        Neighbouring entries of the kernel are multiplied with entries of x this far apart.
     groups : int
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
         Whether a number is added to each output channel; it begins as 0.
     rng : Generator, optional
-        The source of the first weights; a fresh one without it.
+        The random generator of the first weights. None: a new one.
     init : callable, optional
-        (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
+        A function of (rng, shape) that returns the first weights, such as `nn.init.he_normal`. None:
+        `nn.init.fan_in_uniform`.
     dtype : dtype
         The floating-point dtype of the parameters.
 
@@ -52,8 +55,8 @@ class Convolution(Module):
         If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
-    _axes: ClassVar[int]
-    _function: ClassVar[Callable[..., Any]]
+    _axes: ClassVar[int]  # the number of axes that the kernel moves along
+    _function: ClassVar[Callable[..., Any]]  # the function of ops/conv.py that forward calls
 
     def __init__(
         self,
@@ -80,15 +83,18 @@ class Convolution(Module):
         kernel = one_per_axis("kernel_size", kernel_size, self._axes)
         if isinstance(padding, str):
             moves = each_axis(self._axes, stride=stride, dilation=dilation)
+            # Raises for another name than these two, and for 'same' with a stride.
             named_padding(type(self).__name__, padding, kernel, **moves)
         else:
             validate(self, padding=padding)
-        self.weight = drawn(self, init, rng, (*self._channels(in_channels, out_channels, groups), *kernel), dtype)
+        self.weight = drawn(
+            self, init, rng, (*self._weight_channels(in_channels, out_channels, groups), *kernel), dtype
+        )
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
-    def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
-        """The first two sizes of the weight."""
+    def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
+        """Return the first two sizes of the weight."""
         return out_channels, in_channels // groups
 
     def forward(self, x: Any) -> Any:
@@ -98,7 +104,7 @@ class Convolution(Module):
 
 @documented_like(Convolution)
 class Conv1d(Convolution):
-    """Kernels that move over signals: (N, C, L) to (N, O, steps).
+    """Kernels that move over signals (N samples, C channels, length L); the result is (N, out_channels, windows).
 
     Examples
     --------
@@ -112,7 +118,7 @@ class Conv1d(Convolution):
 
 @documented_like(Convolution)
 class Conv2d(Convolution):
-    """Kernels that move over images: (N, C, H, W) to (N, O, steps, steps).
+    """Kernels that move over images (N, C, height, width); the result is (N, out_channels, windows down, across).
 
     Examples
     --------
@@ -125,9 +131,10 @@ class Conv2d(Convolution):
 
 
 class ConvTranspose(Convolution):
-    """The transpose of a convolution: each entry of x scales a kernel, and overlapping kernels are added.
+    """The base of ConvTranspose1d and ConvTranspose2d, the transposes of convolutions.
 
-    The weight is (in_channels, out_channels / groups, *kernel_size), as in PyTorch.
+    Each entry of x scales a copy of the kernel, and copies that overlap are added. The weight is
+    (in_channels, out_channels / groups, *kernel_size), as in PyTorch.
 
     Parameters
     ----------
@@ -136,21 +143,23 @@ class ConvTranspose(Convolution):
     kernel_size : int or tuple of int
         The size of the kernel, one for all axes or one for each.
     stride : int or tuple of int
-        The distance between the kernels that neighbouring entries of x lay down.
+        The distance in the output between the kernels of neighbouring entries of x.
     padding : int or tuple of int
-        The entries that are cut off at both ends of the output.
+        How many entries are cut off at both ends of each axis of the output.
     output_padding : int or tuple of int
-        The entries that are added at the far end of the output; below stride or dilation.
+        How many entries are added at the far end of each axis of the output. Must be smaller than the stride or the
+        dilation.
     groups : int
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
         Whether a number is added to each output channel; it begins as 0.
     dilation : int or tuple of int
-        The distance between the entries of the kernel in the output.
+        The distance in the output between neighbouring entries of the kernel.
     rng : Generator, optional
-        The source of the first weights; a fresh one without it.
+        The random generator of the first weights. None: a new one.
     init : callable, optional
-        (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
+        A function of (rng, shape) that returns the first weights, such as `nn.init.he_normal`. None:
+        `nn.init.fan_in_uniform`.
     dtype : dtype
         The floating-point dtype of the parameters.
 
@@ -178,25 +187,25 @@ class ConvTranspose(Convolution):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, padding=padding, output_padding=output_padding)
+        validate(self, padding=padding, output_padding=output_padding)  # the base class also takes padding='same'
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
         sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
         check_output_padding(type(self).__name__, **sizes)
         self.output_padding = output_padding
 
-    def _channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
+    def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
         return in_channels, out_channels // groups
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight)
-        moves = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
-        return self._function(x, self.weight, self.bias, *moves)
+        options = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+        return self._function(x, self.weight, self.bias, *options)
 
 
 @documented_like(ConvTranspose)
 class ConvTranspose1d(ConvTranspose):
-    """The transpose of a convolution of signals: (N, C, L) to (N, O, size).
+    """The transpose of a convolution of signals (N, C, L); the result is (N, out_channels, length).
 
     Examples
     --------
@@ -210,7 +219,7 @@ class ConvTranspose1d(ConvTranspose):
 
 @documented_like(ConvTranspose)
 class ConvTranspose2d(ConvTranspose):
-    """The transpose of a convolution of images: (N, C, H, W) to (N, O, height, width).
+    """The transpose of a convolution of images (N, C, H, W); the result is (N, out_channels, height, width).
 
     Examples
     --------
@@ -230,13 +239,13 @@ class MaxPool1d(Function):
     kernel_size : int or tuple of int
         The size of the window, one for all axes or one for each.
     stride : int or tuple of int, optional
-        The distance between windows; their size without it.
+        The distance between windows. None: the size of a window.
     padding : int or tuple of int
-        The entries added at both ends of each axis: minus infinity.
+        How many entries are added at both ends of each axis. They are minus infinity.
     dilation : int or tuple of int
         The distance between the entries of a window.
     ceil_mode : bool
-        Whether a last window that reaches beyond the end counts.
+        Whether there is a last window that reaches beyond the end of x.
 
     Examples
     --------
@@ -248,7 +257,7 @@ class MaxPool1d(Function):
 
 
 @documented_like(MaxPool1d)
-class MaxPool2d(Function, axes=2):
+class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
     """The largest entry of each window of images (N, C, H, W).
 
     Examples
@@ -269,11 +278,11 @@ class AvgPool1d(Function):
     kernel_size : int or tuple of int
         The size of the window, one for all axes or one for each.
     stride : int or tuple of int, optional
-        The distance between windows; their size without it.
+        The distance between windows. None: the size of a window.
     padding : int or tuple of int
-        The entries added at both ends of each axis: zeros.
+        How many entries are added at both ends of each axis. They are 0.
     ceil_mode : bool
-        Whether a last window that reaches beyond the end counts.
+        Whether there is a last window that reaches beyond the end of x.
     count_include_pad : bool
         Whether the zeros of the padding count in the mean.
 
@@ -287,7 +296,7 @@ class AvgPool1d(Function):
 
 
 @documented_like(AvgPool1d)
-class AvgPool2d(Function, axes=2):
+class AvgPool2d(Function, axes=2):  # as for MaxPool2d
     """The mean of each window of images (N, C, H, W).
 
     Examples
@@ -300,10 +309,11 @@ class AvgPool2d(Function, axes=2):
     _function = staticmethod(avg_pool2d)
 
 
-class AdaptivePool(Module):
-    """Average pooling to a given output size: windows of about the same size cover each axis of x.
+class AdaptiveAvgPool(Module):
+    """The base of AdaptiveAvgPool1d and AdaptiveAvgPool2d: average pooling to a given output size.
 
-    Window i of n over L entries begins at floor(i * L / n) and ends before ceil((i + 1) * L / n), as in PyTorch.
+    Windows of about the same size cover each axis of x. Window i of n over L entries begins at floor(i * L / n) and
+    ends before ceil((i + 1) * L / n), as in PyTorch.
 
     Parameters
     ----------
@@ -329,24 +339,26 @@ class AdaptivePool(Module):
                 f"{type(self).__name__} takes x {ORDERS[self._axes]} with entries to take the mean of, not "
                 f"{describe(x, 'x')}. Add a missing axis with x[None]."
             )
-        counts = self.output_size if isinstance(self.output_size, tuple | list) else [self.output_size] * self._axes
+        counts = one_per_axis("output_size", self.output_size, self._axes)
         for axis, count in zip(range(-self._axes, 0), counts, strict=True):
-            x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), window_means(x.shape[axis], count, x.dtype)), -1, axis)
+            means = averaging_matrix(x.shape[axis], count, x.dtype)
+            x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), means), -1, axis)
         return x
 
 
-def window_means(size: int, count: int, dtype: Any) -> Any:
+def averaging_matrix(size: int, count: int, dtype: Any) -> Any:
     """Return a matrix (size, count); a row times this matrix gives the means of `count` windows over the row."""
     starts = np.arange(count) * size // count
     stops = -(-np.arange(1, count + 1) * size // count)
     places = np.arange(size)[:, None]
     inside = (places >= starts) & (places < stops)
+    # The matrix follows from shapes alone, so it is a constant of a traced program.
     return trace_constant((inside / (stops - starts)).astype(dtype))
 
 
-@documented_like(AdaptivePool)
-class AdaptiveAvgPool1d(AdaptivePool):
-    """The means of windows over signals: (N, C, L) to (N, C, output_size).
+@documented_like(AdaptiveAvgPool)
+class AdaptiveAvgPool1d(AdaptiveAvgPool):
+    """The means of windows over signals (N, C, L); the result is (N, C, output_size).
 
     Examples
     --------
@@ -357,9 +369,9 @@ class AdaptiveAvgPool1d(AdaptivePool):
     _axes = 1
 
 
-@documented_like(AdaptivePool)
-class AdaptiveAvgPool2d(AdaptivePool):
-    """The means of windows over images: (N, C, H, W) to (N, C, *output_size).
+@documented_like(AdaptiveAvgPool)
+class AdaptiveAvgPool2d(AdaptiveAvgPool):
+    """The means of windows over images (N, C, H, W); the result is (N, C, *output_size).
 
     Examples
     --------

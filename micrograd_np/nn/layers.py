@@ -225,9 +225,10 @@ class Linear(Module):
     bias : bool
         Whether a vector is added; it begins as zeros.
     rng : Generator, optional
-        The source of the first weights; a fresh one without it.
+        The random generator of the first weights. None: a new one.
     init : callable, optional
-        (rng, shape) to the first weights, such as `nn.init.he_normal`; `nn.init.fan_in_uniform` without it.
+        A function of (rng, shape) that returns the first weights, such as `nn.init.he_normal`. None:
+        `nn.init.fan_in_uniform`.
     dtype : dtype
         The floating-point dtype of the parameters.
 
@@ -274,7 +275,7 @@ class Embedding(Module):
     padding_idx : int, optional
         The id whose row begins as zeros and gets no gradient: that of padding. A negative one counts from the end.
     rng : Generator, optional
-        The source of the first weights, normal numbers; a fresh one without it.
+        The random generator of the first weights, which are normal numbers. None: a new one.
     dtype : dtype
         The floating-point dtype of the weight.
 
@@ -328,7 +329,7 @@ class Dropout(Module):
     p : float
         The probability, at least 0 and below 1 (Srivastava et al. 2014).
     rng : Generator, optional
-        The source of the random numbers; a fresh one without it.
+        The random generator. None: a new one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Normalization as layers: over the batch, with running statistics for evaluation; and over each sample."""
+"""Normalization as layers: over the batch, with running averages for evaluation; and over each sample."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.context import no_grad
-from ..core.dispatch import single
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
-from ..ops.calls import in_single, is_half, rounded
-from ..ops.layers import batch_norm, floating, last_axes, layer_norm
+from ..ops.calls import in_single
+from ..ops.layers import along_channels, batch_norm, floating, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
 from .validation import checked_input, validate
 
 
 class BatchNorm(Module):
-    """The entries of each channel with mean 0 and variance 1, times a weight, plus a bias (Ioffe and Szegedy 2015).
+    """The base of BatchNorm1d and BatchNorm2d (Ioffe and Szegedy 2015).
 
-    In training mean and variance are the batch's, in evaluation the running ones, which training keeps as buffers.
+    The layer shifts and scales the entries of each channel to mean 0 and variance 1; then it multiplies by a weight and
+    adds a bias. In training, mean and variance are those of the batch; the layer also keeps running averages of them as
+    buffers. In evaluation, it uses these averages.
 
     Parameters
     ----------
@@ -29,11 +30,12 @@ class BatchNorm(Module):
     eps : float
         Added to the variance.
     momentum : float or None
-        The share of the batch's statistics in the next running ones; with None these are plain averages.
+        How much of a batch goes into the running averages: new = (1 - momentum) * old + momentum * batch. None: they
+        are the averages over all batches.
     affine : bool
         Whether there are a weight, which begins as ones, and a bias, which begins as zeros.
     dtype : dtype
-        The floating-point dtype of parameters and running statistics.
+        The floating-point dtype of the parameters; that of the running averages is float32 or larger.
 
     Raises
     ------
@@ -43,7 +45,7 @@ class BatchNorm(Module):
         If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
-    _ndims: ClassVar[tuple[int, ...]]  # the numbers of axes that x may have
+    _ndims: ClassVar[tuple[int, ...]]  # the numbers of axes that x may have; the subclasses set it
 
     def __init__(
         self,
@@ -59,14 +61,14 @@ class BatchNorm(Module):
             validate(self, momentum=momentum)
         self.weight: Any = Parameter(np.ones(num_features), dtype=dtype) if affine else None
         self.bias: Any = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
-        wide = np.result_type(dtype, np.float32)  # the square of 256 is more than float16 holds
-        self.running_mean: Any = Tensor(np.zeros(num_features), dtype=wide)
-        self.running_var: Any = Tensor(np.ones(num_features), dtype=wide)
+        statistics_dtype = np.result_type(dtype, np.float32)  # float16 ends at 65504, and the square of 256 is 65536
+        self.running_mean: Any = Tensor(np.zeros(num_features), dtype=statistics_dtype)
+        self.running_var: Any = Tensor(np.ones(num_features), dtype=statistics_dtype)
         self.num_batches_tracked: Any = Tensor(0)
         self.eps, self.momentum = eps, momentum
 
     def forward(self, x: Any) -> Any:
-        weight = self.running_mean if self.weight is None else self.weight
+        weight = self.running_mean if self.weight is None else self.weight  # the running mean tells the dtype, too
         x = checked_input(self, x, weight, self.running_mean.size, axis=1)
         if x.ndim not in self._ndims:
             listed = " or ".join(map(str, self._ndims))
@@ -75,27 +77,30 @@ class BatchNorm(Module):
             y, mean, var = batch_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
             self._track(mean, var, x.size // mean.size)
             return y
-        y = self._with_running_statistics(single(x))
-        return rounded(y) if is_half([x]) else y
+        return self._with_running_statistics(x)
 
     @no_grad()
     def _track(self, mean: Any, var: Any, count: int) -> None:
-        """Move the running statistics towards a batch's; the variance as that of a sample of the population."""
-        self.num_batches_tracked += 1
-        share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-        self.running_mean += share * (mean - self.running_mean)
-        self.running_var += share * (var * (count / (count - 1)) - self.running_var)
+        """Update the running mean and variance with a batch's, whose channels have `count` entries each.
 
+        The batch's variance is divided by count, and the running one, as in PyTorch, estimates that of all data: there
+        the divisor is count - 1.
+        """
+        self.num_batches_tracked += 1
+        rate = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean += rate * (mean - self.running_mean)
+        self.running_var += rate * (var * (count / (count - 1)) - self.running_var)
+
+    @in_single
     def _with_running_statistics(self, x: Any) -> Any:
-        """Normalise with the running mean and variance, scale and shift, as one product and one sum."""
+        """Normalize with the running mean and variance, then use weight and bias: one product and one sum in all."""
         scale = 1 / np.sqrt(self.running_var + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
         shift = -self.running_mean * scale
         if self.bias is not None:
             shift = shift + self.bias
-        channels = (-1, *[1] * (x.ndim - 2))
-        return x * np.reshape(scale, channels) + np.reshape(shift, channels)
+        return x * along_channels(scale, x.ndim) + along_channels(shift, x.ndim)
 
 
 @documented_like(BatchNorm)
@@ -126,7 +131,10 @@ class BatchNorm2d(BatchNorm):
 
 
 class LayerNorm(Module):
-    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias (Ba et al. 2016).
+    """Layer normalization (Ba et al. 2016).
+
+    The layer shifts and scales the entries of each sample to mean 0 and variance 1; then it multiplies by a weight and
+    adds a bias.
 
     Parameters
     ----------
@@ -166,7 +174,7 @@ class LayerNorm(Module):
     ) -> None:
         validate(self, eps=eps, elementwise_affine=elementwise_affine, bias=bias, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
-        shape = sizes(self, normalized_shape)
+        shape = checked_shape(self, normalized_shape)
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
         self.bias: Any = Parameter(np.zeros(shape), dtype=dtype) if elementwise_affine and bias else None
 
@@ -174,8 +182,8 @@ class LayerNorm(Module):
         return layer_norm(checked_input(self, x, self.weight), self.normalized_shape, self.weight, self.bias, self.eps)
 
 
-def sizes(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
-    """The normalized shape as a tuple; raise unless it is one size or more, each at least 1."""
+def checked_shape(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
+    """Return normalized_shape as a tuple; raise unless it has at least one size, and each is at least 1."""
     several = isinstance(normalized_shape, tuple | list) and len(normalized_shape) > 0
     shape = tuple(normalized_shape) if several else (normalized_shape,)
     for size in shape:
@@ -184,15 +192,17 @@ def sizes(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
 
 
 class RMSNorm(Module):
-    """The entries of each sample divided by the root of their mean square, times a weight (Zhang and Sennrich 2019).
+    """Root mean square normalization (Zhang and Sennrich 2019).
+
+    The layer divides the entries of each sample by the root of their mean square, and multiplies by a weight.
 
     Parameters
     ----------
     normalized_shape : int or tuple of int
         The last sizes of x: the axes over which the mean is taken.
     eps : float, optional
-        Added to the mean square; without it, the distance from 1 to the next number of x's dtype, and of float32 for
-        float16, which is computed in float32.
+        Added to the mean square. None: `np.finfo(x.dtype).eps`, and for float16 that of float32, in which float16 is
+        computed.
     elementwise_affine : bool
         Whether there is a weight of that shape, which begins as ones.
     dtype : dtype
@@ -216,24 +226,27 @@ class RMSNorm(Module):
     ) -> None:
         validate(self, eps=0.0 if eps is None else eps, elementwise_affine=elementwise_affine, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
-        shape = sizes(self, normalized_shape)
+        shape = checked_shape(self, normalized_shape)
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
         x = floating(checked_input(self, x, self.weight))
-        return root_mean_square(x, self.weight, last_axes(x, self.normalized_shape), self.eps)
+        return rms_norm(x, self.weight, last_axes(x, self.normalized_shape), self.eps)
 
 
 @in_single
-def root_mean_square(x: Any, weight: Any, axes: tuple[int, ...], eps: float | None) -> Any:
-    """x divided by the root of its mean square over some axes, times a weight."""
+def rms_norm(x: Any, weight: Any, axes: tuple[int, ...], eps: float | None) -> Any:
+    """Divide x by the root of its mean square over some axes, and multiply by a weight."""
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
     y = x * (1 / np.sqrt(np.mean(np.square(x), axis=axes, keepdims=True) + eps))
     return y if weight is None else y * weight
 
 
 class GroupNorm(Module):
-    """The entries of each group of channels with mean 0 and variance 1, scaled and shifted (Wu and He 2018).
+    """Group normalization (Wu and He 2018).
+
+    The layer shifts and scales the entries of each group of channels to mean 0 and variance 1; then it multiplies each
+    channel by a weight and adds a bias.
 
     Parameters
     ----------
@@ -273,15 +286,12 @@ class GroupNorm(Module):
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight, self.num_channels, axis=1)
-        return standardized_groups(x, self.weight, self.bias, self.num_groups, self.eps)
+        return group_norm(x, self.weight, self.bias, self.num_groups, self.eps)
 
 
 @in_single
-def standardized_groups(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
-    """The entries of each group of channels with mean 0 and variance 1, scaled and shifted by channel."""
+def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    """Normalize each group of channels of each sample, then multiply each channel by its weight and add its bias."""
     size = math.prod(x.shape[1:]) // groups
     y = layer_norm(x.reshape(x.shape[0], groups, size), size, eps=eps).reshape(x.shape)
-    if weight is None:
-        return y
-    channels = (-1, *[1] * (x.ndim - 2))
-    return y * weight.reshape(channels) + bias.reshape(channels)
+    return y if weight is None else y * along_channels(weight, x.ndim) + along_channels(bias, x.ndim)

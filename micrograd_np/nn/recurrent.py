@@ -34,7 +34,7 @@ class Cell(Module):
     bias : bool
         Whether the two linear maps add a vector each.
     rng : Generator, optional
-        The source of the first weights; a fresh one without it.
+        The random generator of the first weights. None: a new one.
     dtype : dtype
         The floating-point dtype of the parameters.
 
@@ -126,7 +126,7 @@ class RNNCell(Cell):
     nonlinearity : {'tanh', 'relu'}
         The function applied last.
     rng : Generator, optional
-        The source of the first weights; a fresh one without it.
+        The random generator of the first weights. None: a new one.
     dtype : dtype
         The floating-point dtype of the parameters.
 
@@ -228,7 +228,7 @@ class Recurrent(Module):
     bidirectional : bool
         Whether a second cell in each layer goes from the end to the beginning.
     rng : Generator, optional
-        The source of the first weights and of the dropout; a fresh one without it.
+        The random generator of the first weights and of the dropout. None: a new one.
     **options : object
         Passed to the cells: `dtype`, and for RNN `nonlinearity`.
 

@@ -1,7 +1,11 @@
-"""The functions behind a call of an op, one for each kind of signature. Each binds the arguments and runs the op.
+"""The functions that run when a user calls an op: four, for four kinds of signature.
 
-Every op that a user calls passes through here, so the code of `apply` is repeated, cut down to what each signature
-needs. The results are the same: read `apply` in core/dispatch.py first.
+Each separates the arrays from the parameters and runs the op. Every call of an op passes through here, so each function
+repeats the code of `apply`, cut down to what its signature needs. The results are the same: read `apply` in
+core/dispatch.py first.
+
+Two numbers have a bit for each argument. wanted: the argument needs a gradient. loose: others can write to its memory,
+as it is a plain array or shares memory, so what the rules read of it must be copied or checked.
 """
 
 from __future__ import annotations
@@ -18,25 +22,26 @@ from ..core import errors
 from ..core.dispatch import HALF, apply, make_node, single
 from ..core.tensor import Tensor
 
-# float16: what this package computes itself, it computes in float32, and rounds once.
+# float16: this package's own kernels compute in float32, and round once.
 
 
 def rounded(z: Any) -> Any:
-    """Results of float32, one or a tuple, as float16; float64 stays, since NumPy would promote to it."""
+    """Return a result, or a tuple of results, with float32 as float16; float64 stays, as NumPy would promote to it."""
     if isinstance(z, tuple):
         return tuple(map(rounded, z))
     return z.astype(np.float16) if z.dtype == np.float32 else z
 
 
 def is_half(args: Sequence[Any]) -> bool:
-    """True if an argument is float16."""
+    """Return True if an argument is float16."""
     for x in args:  # noqa: SIM110  `any` takes twice as long
         if getattr(x, "dtype", None) == HALF:
             return True
     return False
 
 
-# By kernel: what a caller runs that knows that nothing is float16. `functools.wraps` would copy an attribute to others.
+# By kernel that tests for float16, the function inside: a caller that knows that nothing is float16 runs this one. The
+# kernel has no attribute for it, as `functools.wraps` would copy that to other functions.
 UNROUNDED: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
@@ -55,11 +60,11 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
 
 # Ops of one or two arrays without parameters, and in general.
 
-NONE: dict[str, Any] = {}
+NO_PARAMS: dict[str, Any] = {}
 
 
 def general(op: Any) -> Callable[..., Any]:
-    """Return the function of a row that is called in NumPy's signature: `bind` tells arrays from parameters."""
+    """Return the call function of a row with NumPy's own signature; `bind` separates the arrays from the parameters."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -72,7 +77,7 @@ def general(op: Any) -> Callable[..., Any]:
 
 
 def unary(op: Any) -> Callable[..., Any]:
-    """Return the function of a row of one argument and no parameters."""
+    """Return the call function of a row of one argument and no parameters."""
     kernel, uses = op.kernel, op.uses
 
     def call(x: Any, *rest: Any, **params: Any) -> Any:
@@ -84,20 +89,19 @@ def unary(op: Any) -> Callable[..., Any]:
         except Exception as error:
             errors.explain(op, (x,), error)  # always raises
         loose = 1 if (shared := x._memory) is not None and shared.copies else 0
-        return make_node(op, uses[x._requires_grad], z, (x,), (value,), NONE, loose)  # True is bit 1: x is wanted
+        # uses[True] is uses[1], of the first argument.
+        return make_node(op, uses[x._requires_grad], z, (x,), (value,), NO_PARAMS, loose)
 
     return call
 
 
 def binary(op: Any) -> Callable[..., Any]:
-    """Return the function of a row of two arguments and no parameters."""
+    """Return the call function of a row of two arguments and no parameters."""
     kernel, uses = op.kernel, op.uses
 
     def call(x: Any, y: Any, *rest: Any, **params: Any) -> Any:
         if rest or params:
             return op.bind_and_apply(x, y, *rest, **params)
-        # Bits, one for each argument. wanted: its gradient is needed. loose: others can write to its memory (a plain
-        # array, or shared memory), so what the rules read of it must be copied or checked.
         wanted = loose = 0
         if isinstance(x, Tensor):
             left = x._data
@@ -125,23 +129,23 @@ def binary(op: Any) -> Callable[..., Any]:
             z = kernel(left, right)
         except Exception as error:
             errors.explain(op, (x, y), error)
-        return make_node(op, uses[wanted], z, (x, y), (left, right), NONE, loose)
+        return make_node(op, uses[wanted], z, (x, y), (left, right), NO_PARAMS, loose)
 
     return call
 
 
 # Ops with parameters or with more than two arrays: the result of `bind` is cached.
 
-WAYS = 1000  # that are remembered of a row, before it begins again
+MOST_CACHED = 1000  # calls that each row keeps; then its cache is emptied
 ATOMS = frozenset((int, str, bool, NoneType, EllipsisType))
 
 
-class UnknownKindError(Exception):
-    """An argument may change, such as a list: what `bind` makes of it holds for this call alone."""
+class NotCacheableError(Exception):
+    """An argument is of a kind that `key_of` does not know, such as a list, which may change: `bind` runs anew."""
 
 
 def key_of(x: Any) -> tuple[Any, ...]:
-    """Return metadata as a key: with its type, since 1 and True are equal and mean different things."""
+    """Return a parameter as a key: with its type, since 1 and True are equal and mean different things."""
     kind = type(x)
     if kind in ATOMS:
         return kind, x
@@ -153,15 +157,16 @@ def key_of(x: Any) -> tuple[Any, ...]:
         return kind, key_of(x.start), key_of(x.stop), key_of(x.step)
     if isinstance(x, np.dtype | type):
         return kind, x
-    raise UnknownKindError
+    raise NotCacheableError
 
 
-def by_way(op: Any) -> Callable[..., Any]:
-    """Return the call function of an op whose `bind` uses only the metadata and the shapes and dtypes of its arrays.
+def cached(op: Any) -> Callable[..., Any]:
+    """Return the call function of a row whose `bind` looks only at the parameters and the arrays' shapes and dtypes.
 
-    Its result is cached under these. A call is cached only if the arrays come first, and `bind` returns them unchanged.
+    The result of `bind` is kept for the next call with the same ones, if the arrays come first in the call, and `bind`
+    returned them unchanged.
     """
-    ways: dict[Any, tuple[dict[str, Any], Callable[..., Any]]] = {}
+    cache: dict[Any, tuple[dict[str, Any], Callable[..., Any]]] = {}
     bound, uses = op.bind_and_apply, op.uses
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -191,22 +196,23 @@ def by_way(op: Any) -> Callable[..., Any]:
                 key.append(x if type(x) is str else key_of(x))
             for name in kwargs:
                 key.append((name, key_of(kwargs[name])))
-        except UnknownKindError:
+        except NotCacheableError:
             return bound(*args, **kwargs)
-        way = ways.get(which := tuple(key))
-        if way is None:
+        found = cache.get(call_key := tuple(key))
+        if found is None:
             try:
                 given, params = op.bind(*args, **kwargs)
             except TypeError as error:
                 return op.otherwise(args, kwargs, error)
             if len(given) != len(arrays) or any(x is not y for x, y in zip(given, arrays, strict=True)):
                 return apply(op, given, params)
-            if len(ways) >= WAYS:
-                ways.clear()
-            # Kernels of float16 round at the end. Other dtypes get the kernel without this test.
+            if len(cache) >= MOST_CACHED:
+                cache.clear()
+            # A kernel made by `in_single` tests in each call whether an argument is float16. The key has the dtypes: if
+            # none is float16, keep the function inside, without the test.
             half = any(x.dtype == HALF for x in values)
-            way = ways[which] = params, op.kernel if half else UNROUNDED.get(op.kernel, op.kernel)
-        params, kernel = way
+            found = cache[call_key] = params, op.kernel if half else UNROUNDED.get(op.kernel, op.kernel)
+        params, kernel = found
         values = tuple(values)
         try:
             z = kernel(*values, **params) if params else kernel(*values)

@@ -1,7 +1,7 @@
 """Convolutions and their transposes: three rows for one trilinear form, each the derivative of the others.
 
-The sum of conv(x, w) * y is linear in x, in w and in y. Its derivative in y is conv, in x conv_input, in w conv_weight:
-every order of derivative is again one of the three.
+The sum of conv(x, w) * y is linear in x, in w and in y. Its derivative in y is conv(x, w), in x conv_input(y, w), and
+in w conv_weight(x, y). So each derivative of one of the three rows, of any order, is again made of the three.
 
 The kernels make a matrix of which each column is a window (im2col), so that BLAS does the sums. They keep the samples
 in the last axis: a window's entry is then a long run of memory, one for all samples, and copying it is cheap.
@@ -33,7 +33,7 @@ from .windows import (
     unpadded_index,
 )
 
-CACHE = 2**19  # numbers; the windows made at a time stay in the processor's cache
+CACHE = 2**19  # numbers in the windows that are made at a time, so that they stay in the processor's cache
 
 
 def samples_last(x: Any, padding: Sizes) -> Any:
@@ -42,7 +42,7 @@ def samples_last(x: Any, padding: Sizes) -> Any:
 
 
 def window_views(x: Any, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Any:
-    """The windows of a kernel that moves over (C, ..., N), without a copy: (C, *kernel, *steps, N)."""
+    """View (C, ..., N) as the windows of a kernel that moves over it: (C, *kernel, *steps, N)."""
     axes = tuple(range(1, 1 + len(kernel)))
     reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
     seen = np.lib.stride_tricks.sliding_window_view(x, reach, axes)
@@ -78,7 +78,7 @@ def output_blocks(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, s
 
 
 def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The sum of products of each kernel with each window of x."""
+    """Return the sum of products of each kernel with each window of x."""
     kernel, (outs, ins) = w.shape[2:], w.shape[:2]
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     steps = seen.shape[2 + len(kernel) :]
@@ -86,7 +86,7 @@ def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes
     z = np.empty((groups, outs // groups, *steps), kind, like=x)
     kernels = w.reshape(groups, outs // groups, ins * prod(kernel))
     for group, _, here in output_blocks(groups, steps, kernels.shape[-1]):
-        sums = as_matrix(z[here], 1)
+        sums = as_matrix(z[here], 1)  # a view: the product is written into z
         np.matmul(kernels[group], as_matrix(seen[here], 1 + len(kernel)), out=sums)
         for b in bias:
             sums += b.reshape(groups, -1, 1)[group]
@@ -94,12 +94,12 @@ def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes
 
 
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of conv in its input: the sum of a copy of the kernel for each entry of y."""
+    """Return the transpose of conv in its input: for each entry of y a scaled copy of the kernel, added up."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
     check_steps(y.shape[2:], shape, kernel, stride=stride, padding=padding, dilation=dilation)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
-    # The windows are multiplied out block by block, and each of their entries is added where it lay in x. Neighbouring
-    # blocks overlap in x, so they add there, too, and nothing is written twice.
+    # The windows are computed block by block, and each entry of a window is added to its place in x. Neighbouring
+    # blocks overlap in x, so nothing may be assigned there: each write is an addition.
     wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
     x = np.zeros((groups, ins, *wide, y.shape[-1]), np.result_type(y.dtype, w.dtype), like=y)
     kernels = w.reshape(groups, outs, ins * prod(kernel)).swapaxes(1, 2)
@@ -112,12 +112,12 @@ def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, paddin
 
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """The transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
+    """Return the transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
     check_steps(y.shape[2:], x.shape[2:], kernel, stride=stride, padding=padding, dilation=dilation)
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
-    # Of a block, the product sums over its windows and samples at once; the blocks' sums add up.
+    # One product sums over all windows and samples of a block; the sums of the blocks are added.
     w = np.zeros((groups, ins * prod(kernel), outs), np.result_type(x.dtype, y.dtype), like=x)
     for group, _, here in output_blocks(groups, y.shape[2:], w.shape[1]):
         w[group] += np.matmul(as_matrix(seen[here], 1 + len(kernel)), as_matrix(y[here], 1).T)
@@ -149,7 +149,7 @@ def check_channels(name: str, x: Any, takes: int, w: Any, groups: Any) -> None:
 def _bind_conv(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Bound:
-    """Check that x, weight and bias belong together, and that the kernel fits into x."""
+    """Bind x, weight and bias; raise unless their channels belong together and the kernel fits into x."""
     x, w = as_array(x), as_array(weight)
     check_channels(f"conv{x.ndim - 2}d", x, w.shape[1] * groups, w, groups)
     how = each_axis(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
@@ -198,11 +198,11 @@ conv_weight: Primitive = Primitive(
 )
 
 
-# By the names that layers use.
+# The functions that layers call.
 
 
 def named_padding(owner: str, padding: str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Sizes, Sizes]:
-    """The padding at both ends that a name stands for, and what the far end needs besides, where a reach is odd."""
+    """Return the padding at both ends for 'same' or 'valid', and one more for the far end where their sum is odd."""
     if padding not in ("same", "valid"):
         raise ArgumentError(f"{owner}: padding must be numbers of at least 0, 'same' or 'valid', not {padding!r}.")
     if padding == "same" and set(stride) != {1}:
@@ -212,7 +212,7 @@ def named_padding(owner: str, padding: str, kernel: Sizes, stride: Sizes, dilati
 
 
 def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups: int, **given: Any) -> Any:
-    """A convolution; its padding may be 'same', for an output of the input's size, or 'valid', which is 0."""
+    """Return a convolution; padding may be 'same', for an output of the input's size, or 'valid', which is 0."""
     name, x, weight = f"conv{axes}d", as_array(x), as_array(weight)
     check_kernel_axes(name, axes, x, weight)
     if isinstance(padding, str):
@@ -225,7 +225,7 @@ def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups:
 def conv1d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """The sum of products of each kernel with each window of a signal, the kernel not reversed.
+    """Return the sum of products of each kernel with each window of a signal; the kernel is not reversed.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def conv1d(
 def conv2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
-    """The sum of products of each kernel with each window of an image, the kernel not flipped.
+    """Return the sum of products of each kernel with each window of an image; the kernel is not flipped.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ def conv2d(
     padding : int, (int, int), 'same' or 'valid'
         The zeros at both ends; with 'same' the output has the input's size, for a stride of 1; 'valid' is 0.
     groups : int
-        Into how many parts the channels are split; each kernel sees the channels of one.
+        The number of parts that the channels are split into; each kernel sees the channels of one part.
 
     Examples
     --------
@@ -282,13 +282,14 @@ def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes, dilat
 
 
 def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any) -> Any:
-    """A transposed convolution: each entry of x times the kernel, added where the kernels overlap."""
+    """Return a transposed convolution: for each entry of x a scaled copy of the kernel, added where they overlap."""
     name, x, weight = f"conv_transpose{axes}d", as_array(x), as_array(weight)
     check_kernel_axes(name, axes, x, weight)
     check_channels(name, x, weight.shape[0], weight, groups)
     how = each_axis(axes, **given)
     (more,) = each_axis(axes, output_padding=output_padding).values()
     check_output_padding(name, more, how["stride"], how["dilation"])
+    # `whole` are the sizes of the result without padding; `ends` are where the padded result starts and stops in it.
     sizes = zip(x.shape[2:], weight.shape[2:], how["stride"], how["dilation"], strict=True)
     whole = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in sizes]
     ends = [(p, n - p + m) for n, p, m in zip(whole, how["padding"], more, strict=True)]
@@ -315,7 +316,7 @@ def conv_transpose1d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv1d: the sum of a copy of the kernel for each entry of a signal.
+    """Return the transpose of conv1d: for each entry of a signal a scaled copy of the kernel, added up.
 
     Parameters
     ----------
@@ -323,7 +324,8 @@ def conv_transpose1d(
     weight : (C, O / groups, K)
     bias : (O,), optional
     stride, padding, output_padding, groups, dilation : int
-        As of the conv1d that is transposed; output_padding is what its stride left over at the end.
+        Those of the conv1d that is transposed. output_padding is the number of entries at the end that its stride left
+        over.
 
     Examples
     --------
@@ -344,7 +346,7 @@ def conv_transpose2d(
     groups: int = 1,
     dilation: Any = 1,
 ) -> Any:
-    """The transpose of conv2d: the sum of a copy of the kernel for each entry of an image.
+    """Return the transpose of conv2d: for each entry of an image a scaled copy of the kernel, added up.
 
     Parameters
     ----------
@@ -352,7 +354,8 @@ def conv_transpose2d(
     weight : (C, O / groups, KH, KW)
     bias : (O,), optional
     stride, padding, output_padding, dilation : int or (int, int)
-        As of the conv2d that is transposed; output_padding is what its stride left over at the end.
+        Those of the conv2d that is transposed. output_padding is the number of entries at the end that its stride left
+        over.
     groups : int
 
     Examples

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, describe
-from .elementwise import divisor, ratio
+from .elementwise import ones_for_zeros, ratio
 from .primitive import Drawn as D
 from .primitive import Primitive, as_array, as_given, example, implements
-from .products import NamedOutputs, as_floats, eye_like, mT, symmetric
+from .products import NamedOutputs, as_floats, eye_like, mT, symmetric_part
 from .reductions import axes_of, expand_reduced
 
 # Triangular factors.
@@ -32,7 +32,7 @@ def _cholesky_x(g: Any, z: Any, x: Any, upper: bool) -> Any:
     inside = np.matmul(mT(lower), g)
     inside = np.tril(inside, -1) + eye_like(inside) * inside / 2
     left = np.linalg.solve(mT(lower), inside)
-    return symmetric(np.linalg.solve(mT(lower), mT(left)))
+    return symmetric_part(np.linalg.solve(mT(lower), mT(left)))
 
 
 cholesky = Primitive(
@@ -136,16 +136,16 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
     if g_vectors is not None:
         turn = (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors)
         inside = inside + turn / apart(pair_differences(values), values, name="eigh")
-    return symmetric(np.matmul(np.matmul(vectors, inside), mT(vectors)))
+    return symmetric_part(np.matmul(np.matmul(vectors, inside), mT(vectors)))
 
 
 def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
     """The cotangent as a diagonal, turned back by the eigenvectors, which the values alone do not give."""
     vectors = np.linalg.eigh(x, UPLO)[1]
-    return symmetric(np.matmul(vectors * np.expand_dims(g, -2), mT(vectors)))
+    return symmetric_part(np.matmul(vectors * np.expand_dims(g, -2), mT(vectors)))
 
 
-SYMMETRIC = [example(D(3, 3, through=symmetric)), example(D(2, 3, 3, through=symmetric), "U")]
+SYMMETRIC = [example(D(3, 3, through=symmetric_part)), example(D(2, 3, 3, through=symmetric_part), "U")]
 
 eigh = NamedOutputs(
     np.linalg.eigh,
@@ -192,7 +192,7 @@ def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
         g_x = g_x + np.matmul(vectors_cotangent(g_u, u, s), thin_vh)
     if g_vh is not None:
         g_x = g_x + np.matmul(thin_u, mT(vectors_cotangent(mT(g_vh), mT(vh), s)))
-    return symmetric(g_x) if hermitian else g_x
+    return symmetric_part(g_x) if hermitian else g_x
 
 
 def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
@@ -211,7 +211,7 @@ svd_factors = NamedOutputs(
         example(D(2, 2, 3), full_matrices=False, hermitian=False),
         example(D(3, 3), full_matrices=True, hermitian=False),
         example(D(2, 1), full_matrices=True, hermitian=False),
-        example(D(3, 3, through=symmetric), full_matrices=True, hermitian=True),
+        example(D(3, 3, through=symmetric_part), full_matrices=True, hermitian=True),
     ],
     gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
 )
@@ -243,7 +243,7 @@ def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
     """sign(x) (|x| / z)^(ord - 1)."""
     z, size = expand_reduced(z, axis), np.abs(x)
     # For ord < 1 the inverse of the quotient to a positive power, so that no zero is divided by.
-    share = z / divisor(size) if ord < 1 else size / divisor(z)
+    share = z / ones_for_zeros(size) if ord < 1 else size / ones_for_zeros(z)
     return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** abs(ord - 1)
 
 

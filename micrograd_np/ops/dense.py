@@ -250,8 +250,8 @@ def _gelu_slope(x: Any) -> Any:
     return s * (fall * s * x * (x * x * (3 * _CUBIC) + _LINEAR) + 1)
 
 
-def _slope_of_gelu(g: Any, z: Any, x: Any, approximate: str) -> Any:
-    """The normal distribution's probability below x, plus x times its density; or the slope of the tanh form."""
+def _gelu_x(g: Any, z: Any, x: Any, approximate: str) -> Any:
+    """Return g times the slope: the normal probability below x, plus x times its density; or that of the tanh form."""
     if approximate == "tanh":
         return g * _gelu_slope(x)
     return g * (erfc(x * _MINUS_SQRT_HALF) / 2 + x * np.exp(x * x / -2) * _NORMAL)
@@ -283,7 +283,7 @@ softplus = activation(
 silu = activation(_silu, lambda g, z, x: g * (sigmoid(x) * (1 + x - z)))
 gelu = activation(
     _gelu,
-    _slope_of_gelu,
+    _gelu_x,
     bind=_bind_gelu,
     examples=[*SHAPES, example(D(3, 4), approximate="tanh"), example(D(), "tanh")],
 )

@@ -1,7 +1,10 @@
 """Functions of single numbers, applied to each entry: the shortest rows of the table.
 
-Where a function has no derivative, the rule is a convention: |x|'(0) = 0, what is chosen among equals shares the
-cotangent equally, a step has slope 0."""
+Where a function has no derivative, its rule follows a convention: |x| has slope 0 at 0; where both arguments of maximum
+or minimum are equal, each gets half of the cotangent; a step function has slope 0.
+
+The rows have NumPy's names, also where these hide Python's own: `round`, `divmod`.
+"""
 
 from __future__ import annotations
 
@@ -18,30 +21,34 @@ LN2 = math.log(2)
 LN10 = math.log(10)
 
 
-def divisor(x: Any) -> Any:
-    """Replace 0 by 1: a divisor that leaves a numerator of 0 at 0."""
+def ones_for_zeros(x: Any) -> Any:
+    """Return x with 1 in the place of each 0: a divisor by which 0 / 0 becomes 0."""
     return np.where(x == 0, 1, x)
 
 
 def step_cotangent(g: Any, x: Any) -> Any:
-    """The cotangent of a step function's argument: 0, but g where x is nan, so that the nan is not hidden."""
+    """Return the cotangent of a step function's argument: 0, but g where x is nan, as a nan in g must show there."""
     return np.where(np.isnan(x), g, 0)
 
 
 def over_square(x: Any, y: Any, z: Any) -> Any:
-    """x / (x² + y²), and 0 where both are 0 or one is inf; the square itself would overflow, or vanish."""
+    """Return x / (x² + y²), but 0 where both are 0 or one is inf; the squares could overflow, or become 0.
+
+    z is the angle of (x, y).
+    """
     r = np.hypot(x, y)
-    return np.where(r == np.inf, 0 * z, x) / divisor(r) / divisor(r)  # z, the angle, is nan where x or y is
+    # 0 * z, not 0: hypot(inf, nan) is inf, and there the angle is nan.
+    return np.where(r == np.inf, 0 * z, x) / ones_for_zeros(r) / ones_for_zeros(r)
 
 
-def _ratio(g: Any, x: Any, z: Any) -> Any:
-    """g x / z, and by convention 0 where z is 0: the derivative of a 2-norm z of x."""
-    return g * (x / np.where(z == 0, 1, z))
+def _ratio(g: Any, x: Any, norm: Any) -> Any:
+    """Return g x / norm, the gradient of a 2-norm of x; by convention it is 0 where the norm is 0."""
+    return g * (x / ones_for_zeros(norm))
 
 
-def undefined(v: Any, z: Any, otherwise: Any) -> Any:
-    """A second derivative, which does not exist where z is 0: nan there, but 0 where the cotangent v is 0."""
-    return np.where(z == 0, np.where(v == 0, v, np.nan), otherwise)
+def nan_at_zero_norm(v: Any, norm: Any, otherwise: Any) -> Any:
+    """Return a part of a second derivative, which is nan where the norm is 0, but 0 where its cotangent v is 0, too."""
+    return np.where(norm == 0, np.where(v == 0, v, np.nan), otherwise)
 
 
 # Arithmetic.
@@ -76,16 +83,16 @@ reciprocal = Elementwise(
 square = Elementwise(np.square, lambda g, z, x: g * 2 * x, onnx="Square", loop="{0} * {0}")
 
 
-def _slope_in_base(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """y x^(y-1), which is 0 for y = 0 even where x = 0."""
-    if not isinstance(y, int | float) or y == 0:
+def _power_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """Return g times y x^(y-1), which is 0 for y = 0 even where x = 0."""
+    if not isinstance(y, int | float) or y == 0:  # no other Python number needs the next line
         x = np.where(np.logical_and(x == 0, y == 0), 1, x)
     return g * (y * x ** (y - 1))
 
 
-def _slope_in_exponent(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """x^y log x, which is 0 where x = 0."""
-    return g * (z * np.log(divisor(x)).astype(z.dtype))
+def _power_y(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """Return g times x^y log x, which is 0 where x = 0."""
+    return g * (z * np.log(ones_for_zeros(x)).astype(z.dtype))
 
 
 POWERS = [
@@ -98,8 +105,8 @@ POWERS = [
 
 
 def _operator_power(x: Any, y: Any, out: Any = None) -> Any:
-    """x**y to the operator's bits: before NumPy 2.3, np.power rounds squares and square roots in another way."""
-    if out is x and out is not None:
+    """Return x**y with the bits of the operator: before NumPy 2.3, np.power rounds squares and roots differently."""
+    if out is x:
         x **= y
         return x
     return x**y if isinstance(x, np.ndarray) and out is None else np.power(x, y, out)
@@ -107,8 +114,8 @@ def _operator_power(x: Any, y: Any, out: Any = None) -> Any:
 
 power = Elementwise(
     np.power,
-    _slope_in_base,
-    _slope_in_exponent,
+    _power_x,
+    _power_y,
     kernel=_operator_power if np.lib.NumpyVersion(np.__version__) < "2.3.0" else np.power,
     sign="**",
     domain=(0.5, 2),
@@ -116,11 +123,11 @@ power = Elementwise(
     onnx="Pow",
     peephole="by_one",
 )
-ONE = np.float64(1)  # times any array, float64: what float_power computes in
+ONE = np.float64(1)  # x * ONE is at least float64, in which np.float_power computes
 float_power = Elementwise(
     np.float_power,
-    lambda g, z, x, y: _slope_in_base(g, None, x * ONE, y * ONE),
-    lambda g, z, x, y: _slope_in_exponent(g, z, x * ONE, y),
+    lambda g, z, x, y: _power_x(g, None, x * ONE, y * ONE),
+    lambda g, z, x, y: _power_y(g, z, x * ONE, y),
     domain=(0.5, 2),
     examples=POWERS,
 )
@@ -153,12 +160,13 @@ arctan = Elementwise(np.arctan, lambda g, z, x: g / (1 + x * x), onnx="Atan")
 arctan2 = Elementwise(
     np.arctan2, lambda g, z, x, y: g * over_square(y, x, z), lambda g, z, x, y: -g * over_square(x, y, z)
 )
-# The slope of a 2-norm. Its own slope at 0 does not exist: nan along all that moves the vector, and 0 along the rest.
+# The gradient of a 2-norm, g * x / norm, as a row of its own: where the norm is 0 it has a value by convention, but no
+# derivative. A second derivative of the norm is nan there, and not a wrong number.
 ratio: Elementwise = Elementwise(
     _ratio,
     lambda v, z, g, x, norm: ratio(v, x, norm),
-    lambda v, z, g, x, norm: undefined(v, norm, v * (g / divisor(norm))),
-    lambda v, z, g, x, norm: undefined(v, norm, -v * (g / divisor(norm)) * (x / divisor(norm))),
+    lambda v, z, g, x, norm: nan_at_zero_norm(v, norm, v * (g / ones_for_zeros(norm))),
+    lambda v, z, g, x, norm: nan_at_zero_norm(v, norm, -v * (g / ones_for_zeros(norm)) * (x / ones_for_zeros(norm))),
     domain=(0.5, 2),
     decomposition=_ratio,
     formula=lambda args, params, literal: args[0].infix("*", args[1].infix("/", args[2])),
@@ -166,13 +174,13 @@ ratio: Elementwise = Elementwise(
 )
 
 
-def _slope_of_hypot(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """x / z, which tends to 1 or -1 where x alone is infinite."""
+def _hypot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    """Return g times x / z, which is 1 or -1, the limit, where x alone is infinite."""
     alone = np.logical_and(np.isinf(x), np.isfinite(y))
     return ratio(g, np.where(alone, np.sign(x), x), np.where(alone, 1, z))
 
 
-hypot = Elementwise(np.hypot, _slope_of_hypot, lambda g, z, x, y: _slope_of_hypot(g, z, y, x))
+hypot = Elementwise(np.hypot, _hypot_x, lambda g, z, x, y: _hypot_x(g, z, y, x))
 sinh = Elementwise(np.sinh, lambda g, z, x: g * np.cosh(x), onnx="Sinh")
 cosh = Elementwise(np.cosh, lambda g, z, x: g * np.sinh(x), onnx="Cosh")
 tanh = Elementwise(np.tanh, lambda g, z, x: g * (1 - z * z), onnx="Tanh")
@@ -184,15 +192,15 @@ arctanh = Elementwise(np.arctanh, lambda g, z, x: g / ((1 - x) * (1 + x)), domai
 SINC = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 10)]
 
 
-def _slope_of_sinc(g: Any, z: Any, x: Any) -> Any:
-    """The closed form, and near 0, where it loses digits, the power series."""
+def _sinc_x(g: Any, z: Any, x: Any) -> Any:
+    """Return g times the slope: in closed form, or near 0, where that form loses digits, as a power series."""
     near = np.abs(x) < 0.3
     small, large = np.where(near, x, 0), np.where(near, 1, x)
     series = small * reduce(lambda total, c: total * small * small + c, reversed(SINC))
     return g * np.where(near, series, (np.cos(math.pi * large) - np.sinc(large)) / large)
 
 
-sinc = Elementwise(np.sinc, _slope_of_sinc)
+sinc = Elementwise(np.sinc, _sinc_x)
 
 # Absolute values and choices.
 absolute = Elementwise(np.absolute, lambda g, z, x: g * np.sign(x), onnx="Abs")
@@ -202,30 +210,31 @@ copysign = Elementwise(
 )
 
 
-def chosen_cotangent(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """The cotangent where x was chosen; half of it where y equals x."""
-    return np.where(x == z, np.where(x == y, g / 2, g), 0)
+def choice_cotangent(g: Any, not_chosen: Any, tied: Any) -> Any:
+    """Return g where this argument was chosen, g / 2 where both are equal, and 0 where the other one was chosen."""
+    return np.where(not_chosen, 0, np.where(tied, g / 2, g))
 
 
-def unbeaten_cotangent(beaten: Any, tied: Any, g: Any) -> Any:
-    """The cotangent, but 0 where the other argument was chosen and half of it at a tie; a nan keeps the cotangent."""
-    return np.where(beaten, 0, np.where(tied, g / 2, g))
+def _fmax_x(g: Any, z: Any, x: Any, y: Any) -> Any:
+    return choice_cotangent(g, x != z, x == y)
 
 
+# maximum and minimum give nan where an argument is nan; x < y is False there, so both arguments get g. fmax and fmin
+# choose the other argument instead; x != z is True for a nan, so it gets 0.
 maximum = Elementwise(
     np.maximum,
-    lambda g, z, x, y: unbeaten_cotangent(x < y, x == y, g),
-    lambda g, z, x, y: unbeaten_cotangent(y < x, x == y, g),
+    lambda g, z, x, y: choice_cotangent(g, x < y, x == y),
+    lambda g, z, x, y: choice_cotangent(g, y < x, x == y),
     onnx="Max",
 )
 minimum = Elementwise(
     np.minimum,
-    lambda g, z, x, y: unbeaten_cotangent(x > y, x == y, g),
-    lambda g, z, x, y: unbeaten_cotangent(y > x, x == y, g),
+    lambda g, z, x, y: choice_cotangent(g, x > y, x == y),
+    lambda g, z, x, y: choice_cotangent(g, y > x, x == y),
     onnx="Min",
 )
-fmax = Elementwise(np.fmax, chosen_cotangent, lambda g, z, x, y: chosen_cotangent(g, z, y, x))
-fmin = Elementwise(np.fmin, chosen_cotangent, lambda g, z, x, y: chosen_cotangent(g, z, y, x))
+fmax = Elementwise(np.fmax, _fmax_x, lambda g, z, x, y: _fmax_x(g, z, y, x))
+fmin = Elementwise(np.fmin, _fmax_x, lambda g, z, x, y: _fmax_x(g, z, y, x))
 where = Elementwise(
     np.where,
     None,
@@ -251,7 +260,7 @@ nan_to_num = Elementwise(
 
 @implements(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """The entries, limited to an interval."""
+    """Limit the entries to an interval."""
     low = a_min if min is None else min
     high = a_max if max is None else max
     if low is None and high is None:
@@ -262,12 +271,12 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
 
 @implements(np.select)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    """Each entry from the first choice whose condition holds."""
+    """Take each entry from the first choice whose condition holds there."""
     pairs = list(zip(condlist, choicelist, strict=True))
     return reduce(lambda otherwise, pair: np.where(pair[0], pair[1], otherwise), reversed(pairs), default)
 
 
-# Steps, and what is left beside them.
+# Step functions, and the remainders of division.
 sign = Elementwise(np.sign, lambda g, z, x: step_cotangent(g, x), onnx="Sign")
 floor = Elementwise(np.floor, lambda g, z, x: step_cotangent(g, x), onnx="Floor")
 ceil = Elementwise(np.ceil, lambda g, z, x: step_cotangent(g, x), onnx="Ceil")
@@ -288,7 +297,7 @@ heaviside = Elementwise(
     examples=[example(D(3, 4), D(4)), example(np.array([-1.0, 0.0, 2.0]), D(2, 3))],
     loop="",
 )
-# Quotients far from whole numbers.
+# Examples whose quotients are far from whole numbers, where floor jumps.
 DIVISIONS = [
     example(D(3, 4, domain=(2.2, 2.8)), D(4, domain=(1, 1.05))),
     example(D(2, 1, domain=(-2.8, -2.2)), D(1, 3, domain=(1, 1.05))),
@@ -313,19 +322,20 @@ ldexp = Elementwise(
 
 @implements(np.divmod)
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
-    """Quotient and remainder."""
+    """Return quotient and remainder."""
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
 @implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
-    """Fractional and whole part, both with the sign of x."""
+    """Return the fractional and the whole part, both with the sign of x."""
     x = as_array(x)
+    # Integers become floats of the size that np.modf would take: int8 float16, int64 float64.
     x = x.astype(np.result_type(x.dtype, np.float16)) if x.dtype.kind in "biu" else x
     return np.fmod(np.where(np.isinf(x), np.copysign(0, x), x), 1), np.trunc(x)
 
 
-# Parts of complex numbers, for real ones.
+# real, imag and conjugate of real numbers: complex numbers have no gradients here.
 real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity", peephole="first")
 imag = Elementwise(np.imag, lambda g, z, x: np.zeros_like(g))
 conjugate = Elementwise(np.conjugate, lambda g, z, x: np.conjugate(g), onnx="Identity", peephole="first")

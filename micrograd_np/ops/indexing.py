@@ -1,4 +1,4 @@
-"""Entries chosen by an index, and the transpose: entries put into zeros."""
+"""Indexing: `getitem` takes entries of an array, and `scatter`, its transpose, adds entries to zeros."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ BASIC = (int, slice, NoneType, EllipsisType)
 
 
 class Slot(int):
-    """A placeholder in an index for the row's array argument of this number."""
+    """A placeholder in an index: the row's array argument of this number belongs there."""
 
     def __repr__(self) -> str:
         return f"Slot({int(self)})"
 
 
-# The arrays in an index are arguments of the row, since programs, pictures and snapshots have to know of them; in
-# `params` stays a template, with a Slot in the place of each.
+# The arrays in an index are arguments of the row, since programs, pictures and snapshots have to know of them. What is
+# left of the index is a parameter, the template, with a Slot in the place of each array.
 
 
 def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
@@ -47,45 +47,45 @@ def split_index(index: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
 def as_index(part: Any) -> Any:
     """Convert a list, range or tuple inside an index to an array of integers or booleans."""
     array = as_array(part)
-    return array if array is part or array.size else array.astype(int)
+    return array if array is part or array.size else array.astype(int)  # an empty list would be an array of floats
 
 
 def join_index(template: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index that a template and its arrays stand for."""
+    """Put the arrays back into a template: return the index."""
     return tuple(arrays[part] if isinstance(part, Slot) else part for part in template)
 
 
 def complete_index(template: tuple[Any, ...], ndim: int) -> list[Any]:
-    """An index with a slice for each axis that it leaves out."""
+    """Return the parts of an index, with a full slice for each axis that it leaves out."""
     taken = sum(part is not None and part is not Ellipsis for part in template)
     at = template.index(Ellipsis) if Ellipsis in template else len(template)
     return [*template[:at], *[slice(None)] * (ndim - taken), *template[at + 1 :]]
 
 
 def _bind_getitem(x: Any, index: Any) -> Bound:
-    """Take the arrays out of the index."""
+    """Bind x and the arrays of the index as arguments, and the template as a parameter."""
     arrays, template = split_index(index)
     return (x, *arrays), {"index": template}
 
 
 def _getitem(x: Any, *arrays: Any, index: tuple[Any, ...]) -> Any:
-    """The entries at an index."""
+    """Return the entries at an index."""
     return x[join_index(index, arrays)]
 
 
 def _bind_scatter(values: Any, index: Any, shape: Any) -> Bound:
-    """Take the arrays out of the index."""
+    """Bind the values and the arrays of the index as arguments, template and shape as parameters."""
     arrays, template = split_index(index)
     return (as_array(values), *arrays), {"index": template, "shape": shape}
 
 
 def _scatter(values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    """Zeros with values added at an index."""
+    """Return zeros with values added at an index."""
     return scattered(values, join_index(index, arrays), shape)
 
 
 def scattered(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    """Zeros of a shape, with values added at an index; entries that the index names twice add up."""
+    """Return zeros of a shape, with values added at an index; values for an entry that is named twice add up."""
     target = np.zeros_like(values, shape=shape, order="C")
     if any(hasattr(part, "dtype") and part.dtype.kind in "iu" and part.size > 1 for part in index):
         add_at(target, index, values)
@@ -95,22 +95,23 @@ def scattered(values: Any, index: tuple[Any, ...], shape: Any) -> Any:
 
 
 def placed(values: Any, index: Any, shape: Any) -> Any:
-    """Zeros of a shape, with values at an index that names no entry twice."""
+    """Return zeros of a shape, with values at an index that names no entry twice."""
     target = np.zeros_like(values, shape=shape, order="C")
     target[index] = values
     return target
 
 
 def _scatter_values(g: Any, z: Any, values: Any, *arrays: Any, index: tuple[Any, ...], shape: Any) -> Any:
-    """The entries of the cotangent at the index, summed where a value was repeated."""
+    """Return the cotangent of the values: the entries of g at the index, summed over axes that were repeated."""
     taken = g[join_index(index, arrays)]
     return taken if taken.shape == values.shape else unbroadcast(taken, values.shape)
 
 
 def add_at(target: Any, index: tuple[Any, ...], values: Any) -> None:
-    """Add at an index that may name an entry twice, by way of the raveled array.
+    """Add values at an index that may name an entry twice; both are raveled first.
 
-    On one axis np.add.at is several times faster. On more than 32 it crashes, and it gets values that broadcast wrong.
+    On one axis np.add.at is several times faster. On more than 32 axes it crashes, and it gives wrong results for
+    values that broadcast.
     """
     positions = raveled_positions(target, index)
     np.add.at(target.reshape(-1), positions.reshape(-1), broadcast_values(values, positions.shape).reshape(-1))
@@ -195,7 +196,7 @@ scatter: Primitive = Primitive(
 
 @implements(np.take)
 def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
-    """The entries at the indices along an axis; of the raveled array where no axis is given."""
+    """Take the entries at the indices along an axis; without an axis, those of the raveled array."""
     x, axis = lines_of(as_array(x), axis)
     return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
 
@@ -221,7 +222,7 @@ def bounded_indices(indices: Any, length: int, mode: str) -> Any:
 
 @implements(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
-    """The entries at the indices of each line along an axis."""
+    """Take, from each line along an axis, the entries at that line's indices."""
     x, indices = as_array(x), as_array(indices)
     if axis is None:
         x, axis = np.ravel(x), 0
@@ -236,19 +237,19 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
 
 @implements(np.compress)
 def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
-    """The entries along an axis for which a condition holds."""
+    """Take the entries along an axis for which a condition holds."""
     return np.take(x, np.flatnonzero(condition), axis)
 
 
 @implements(np.extract)
 def extract(condition: Any, x: Any) -> Any:
-    """The entries for which a condition holds, along one axis."""
+    """Take the entries for which a condition holds, as an array of one axis."""
     return np.take(x, np.flatnonzero(condition))
 
 
 @implements(np.delete)
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
-    """The entries along an axis without some of them."""
+    """Return x without some of the entries along an axis."""
     x = as_array(x)
     if axis is None:
         x, axis = np.ravel(x), 0
@@ -259,7 +260,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 
 @implements(np.choose)
 def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
-    """An array made of the entries of several: `a` says from which of `choices` each one comes."""
+    """Choose each entry from one of several arrays: `a` has the number of the array in `choices`."""
     a, *arrays = np.broadcast_arrays(a, *choices)
     if mode == "raise" and np.any(np.less(a, 0)):
         raise ArgumentError("np.choose counts the choices from 0: give no negative number, or mode='wrap' or 'clip'.")
@@ -276,19 +277,19 @@ def with_axis(x: Any, axis: int | None) -> Any:
 
 @implements(np.sort)
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
-    """The entries in ascending order along an axis."""
+    """Sort the entries along an axis in ascending order."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argsort(x, axis, kind, stable=stable), axis)
 
 
 @implements(np.partition)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
-    """The entries, partly sorted: none before the k-th is larger, and none after it is smaller."""
+    """Sort the entries in part: none before the k-th is larger than it, and none after it is smaller."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
 
 
-# What indices are made of: masks and positions. Without a derivative; the results are plain arrays.
+# Masks and positions, of which indices are made. They have no derivative; the results are plain arrays.
 less = NonDifferentiable(np.less, sign="<", onnx="Less")
 less_equal = NonDifferentiable(np.less_equal, sign="<=", onnx="LessOrEqual")
 equal = NonDifferentiable(np.equal, sign="==", onnx="Equal")
@@ -300,7 +301,7 @@ allclose = BoolOp(np.allclose)
 array_equal = BoolOp(np.array_equal)
 array_equiv = BoolOp(np.array_equiv)
 
-# What kind of number.
+# Tests of the kind of a number.
 isfinite = NonDifferentiable(np.isfinite)
 isinf = NonDifferentiable(np.isinf, onnx="IsInf")
 isnan = NonDifferentiable(np.isnan, onnx="IsNaN")
@@ -312,7 +313,7 @@ iscomplex = NonDifferentiable(np.iscomplex)
 isrealobj = StaticOp(np.isrealobj)
 iscomplexobj = StaticOp(np.iscomplexobj)
 
-# Logic, and the arithmetic of bits and integers.
+# Logic, and the arithmetic of bits and of integers.
 logical_and = NonDifferentiable(np.logical_and, onnx="And", loop="{0} and {1}", peephole="twice")
 logical_or = NonDifferentiable(np.logical_or, onnx="Or", loop="{0} or {1}", peephole="twice")
 logical_xor = NonDifferentiable(np.logical_xor, onnx="Xor")

@@ -20,7 +20,7 @@ from .shape import pack_copies
 
 
 def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
-    """(x - mean) / sqrt(variance + eps), and the mean and the variance, over some axes that are kept with length 1."""
+    """Return (x - mean) / sqrt(variance + eps), mean and variance; the last two keep the axes, with length 1."""
     mean = sum_keepdims(x, axis)
     mean /= reduced_count(x, mean)
     centred = x - mean
@@ -31,7 +31,10 @@ def _standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
 
 
 def _standardize_x(g: Any, z: Any, x: Any, axis: Any, eps: float) -> Any:
-    """The cotangent less its components along 1 and along the result, which change only mean and variance."""
+    """Return the cotangent of x: that of the result without its parts along 1 and along the result, and scaled.
+
+    A step of x along these two changes only mean and variance, whose cotangents come in here.
+    """
     (g_unit, g_mean, g_var), (unit, mean, var) = g, z
     entries = reduced_count(x, mean)
     scale = 1 / np.sqrt(var + eps)
@@ -53,7 +56,7 @@ standardize = MultiOutput(
 @implements()
 @in_single
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
-    """The entries of each sample with mean 0 and variance 1, times a weight, plus a bias.
+    """Shift and scale the entries of each sample to mean 0 and variance 1; multiply by a weight and add a bias.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 
 
 def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
-    """The last axes of x, as many as have the sizes of normalized_shape; raise if these are not how its shape ends."""
+    """Return the last axes of x, one for each size of normalized_shape; raise unless the shape of x ends in these."""
     sizes = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     if not sizes or x.shape[-len(sizes) :] != sizes:
         raise ShapeError(f"normalized_shape={normalized_shape} is not how the shape of {describe(x, 'x')} ends.")
@@ -87,7 +90,7 @@ def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
 
 
 def floating(x: Any) -> Any:
-    """The same array; raise if its dtype does not hold the fractions that normalization gives."""
+    """Return x; raise if it has integers, which cannot hold the fractions that normalization gives."""
     if x.dtype.kind in "biu":
         raise ArgumentTypeError(
             f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
@@ -97,9 +100,10 @@ def floating(x: Any) -> Any:
 
 @implements()
 def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
-    """The entries of each channel with mean 0 and variance 1 over the batch, times a weight, plus a bias.
+    """Shift and scale the entries of each channel to mean 0 and variance 1; multiply by a weight and add a bias.
 
-    Returns the channels' means and variances too (of the population, divided by the count), for running statistics.
+    Returns the channels' means and variances, too, for running averages. A variance is the mean of squares, divided by
+    the number of entries and not by one less.
 
     Parameters
     ----------
@@ -125,60 +129,64 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
             f"{describe(x, 'x')}."
         )
     channels = (x.shape[1],)
-    broad = channels + (1,) * (x.ndim - 2)
     y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
-    y = y if weight is None else y * np.reshape(with_shape("weight", weight, channels), broad)
-    y = y if bias is None else y + np.reshape(with_shape("bias", bias, channels), broad)
+    y = y if weight is None else y * along_channels(with_shape("weight", weight, channels), x.ndim)
+    y = y if bias is None else y + along_channels(with_shape("bias", bias, channels), x.ndim)
     y = rounded(y) if half else y  # not the variance, which float16 may not be able to hold
     return y, np.reshape(mean, channels), np.reshape(var, channels)
+
+
+def along_channels(v: Any, ndim: int) -> Any:
+    """Return v (C,) with the shape (C, 1, ..., 1), which broadcasts over x (N, C, ...) of ndim axes."""
+    return np.reshape(v, (-1, *[1] * (ndim - 2)))
 
 
 # Recurrent networks: one step of each cell, and rows for a whole sequence of steps.
 #
 # A step takes what the input and the state add to its gates; cells call it with Tensors, the kernels with arrays. The
-# rule of a sequence computes the slopes of all steps at once from the recorded states, and then walks back along the
-# steps, with one matrix product each: on the tape every step would cost a dozen small ops. The cotangents of all
-# arguments come out of that one walk, so the arguments are packed into one node, and the rule returns all of them.
+# rule of a sequence computes the slopes of all steps at once from the recorded states, and then goes back along the
+# steps, with one matrix product each: on the tape every step would cost a dozen small ops. This one pass gives the
+# cotangents of all arguments, so the arguments are packed into one node, and the rule returns all of them.
 
 # One step; x and from_h are lists: what the input and the state add to each gate.
 
 
 def rnn_step(x: Any, from_h: Any, nonlinearity: str) -> Any:
-    """The next state of an Elman network: tanh or relu of a sum (Elman 1990)."""
+    """Return the next state of an Elman network: tanh or relu of a sum (Elman 1990)."""
     z = x + from_h
     return np.tanh(z) if nonlinearity == "tanh" else relu(z)
 
 
 def gru_step(x: Any, from_h: Any, h: Any) -> Any:
-    """The next state of a gated recurrent unit (Cho et al. 2014); the reset gate acts after the matrix product."""
+    """Return the next state of a gated recurrent unit (Cho et al. 2014); the reset gate acts after the product."""
     update = sigmoid(x[1] + from_h[1])
     new = np.tanh(x[2] + sigmoid(x[0] + from_h[0]) * from_h[2])
     return new + update * (h - new)
 
 
 def lstm_step(gates: Any, c: Any) -> Any:
-    """The next state (h, c) of a long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
+    """Return the next state (h, c) of a long short-term memory (Hochreiter, Schmidhuber 1997; Gers et al. 2000)."""
     write, keep, value, read = gates
     c = sigmoid(keep) * c + sigmoid(write) * np.tanh(value)
     return sigmoid(read) * np.tanh(c), c
 
 
-# Sequences, forward. The rules read what the states added to the gates, so that is an output, too.
+# Sequences, forward. The rules need what the states added to the gates, so a kernel returns that, too.
 
 
 def gates_of(x: Any, count: int) -> list[Any]:
-    """The parts of the last axis, as views; np.split would take as long as the rest of a step."""
+    """Split the last axis into views, one for each gate; np.split would take as long as the rest of a step."""
     size = x.shape[-1] // count
     return [x[..., i * size : (i + 1) * size] for i in range(count)]
 
 
 def in_order(steps: int, reverse: bool) -> Any:
-    """The numbers of the steps, from the first or from the last."""
+    """Return the numbers of the steps, from the first on or from the last on."""
     return range(steps)[::-1] if reverse else range(steps)
 
 
 def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
-    """The states of an Elman network along a sequence."""
+    """Return the states of an Elman network along a sequence."""
     from_x, h, w, *bias = packed
     states = [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
@@ -187,7 +195,7 @@ def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
 
 
 def _gru(packed: Any, reverse: bool) -> Any:
-    """The states of a gated recurrent unit along a sequence, and what they added to the gates."""
+    """Return the states of a gated recurrent unit along a sequence, and what they added to the gates."""
     from_x, h, w, *bias = packed
     states, added = [h] * len(from_x), [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
@@ -197,7 +205,7 @@ def _gru(packed: Any, reverse: bool) -> Any:
 
 
 def _lstm(packed: Any, reverse: bool) -> Any:
-    """The states h and c of a long short-term memory along a sequence, and what they added to the gates."""
+    """Return the states h and c of a long short-term memory along a sequence, and what they added to the gates."""
     from_x, h, c, w, *bias = packed
     states, memories, added = [h] * len(from_x), [c] * len(from_x), [h] * len(from_x)
     for t in in_order(len(from_x), reverse):
@@ -211,38 +219,38 @@ def _lstm(packed: Any, reverse: bool) -> Any:
 
 
 def unpacked(packed: Any) -> list[Any]:
-    """The arguments that were packed into one node."""
+    """Return the arguments that were packed into one node."""
     return [item(packed, i) for i in range(len(packed))]
 
 
 def steps_before(z: Any, first: Any, reverse: bool) -> Any:
-    """The state that each step began with."""
+    """Return the state that each step began with."""
     return np.concatenate([z[1:], first] if reverse else [first, z[:-1]])
 
 
 def plus(x: Any, y: Any) -> Any:
-    """The sum of two cotangents, of which None is a zero."""
+    """Return the sum of two cotangents, of which None means zeros."""
     return y if x is None else x if y is None else x + y
 
 
 def part(g: Any, t: int) -> Any:
-    """The cotangent of step t; None, which stands for zeros, stays None."""
+    """Return the cotangent of step t; None, which means zeros, stays None."""
     return None if g is None else g[t]
 
 
 def walk_back(g: Any, g_added: Any, slopes: Any, kept: Any, w: Any, reverse: bool) -> tuple[Any, Any, Any]:
-    """The cotangents of all states, their parts for the gates, and the cotangent of the first state.
+    """Return the cotangents of all states, those of the gates, and that of the state before the first step.
 
     Parameters
     ----------
     g : (L, N, H)
-        What comes to the states from outside.
+        The cotangent that the states get from outside the sequence.
     g_added : (L, N, G · H) or None
-        What comes from outside to that which the states add to the gates.
+        The same for what the states add to the gates, which is an output, too.
     slopes : (L, N, G, H)
         The derivative of a state in each of its G gates.
     kept : (L, N, H) or None
-        The derivative of a state in the state before, not by way of the gates.
+        The derivative of a state in the state before it, apart from that by way of the gates.
     w : (G · H, H)
     """
     totals, gates = [g] * len(slopes), [g] * len(slopes)
@@ -255,12 +263,12 @@ def walk_back(g: Any, g_added: Any, slopes: Any, kept: Any, w: Any, reverse: boo
 
 
 def of_weights(g: Any, before: Any, bias: Any) -> list[Any]:
-    """The cotangents of weight and bias, of all steps in one product, from those of what the states add."""
+    """Return the cotangents of weight and bias, given that of what the states add: one product for all steps."""
     return [np.matmul(rows(g).T, rows(before)), *[np.sum(rows(g), axis=0) for _ in bias]]
 
 
 def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> Any:
-    """The slope of z = tanh(gates) is 1 - z², that of relu 1 where z is positive."""
+    """Return the cotangents: the slope of z = tanh(gates) is 1 - z², that of relu is 1 where z is positive."""
     (g,), (z,), (_, h, w, *bias) = g, z, unpacked(packed)
     slope = 1 - z * z if nonlinearity == "tanh" else ~(z <= 0)
     _, gates, first = walk_back(g, None, np.expand_dims(slope, -2), None, w, reverse)
@@ -268,7 +276,7 @@ def _rnn_rule(g: Any, z: Any, packed: Any, reverse: bool, nonlinearity: str) -> 
 
 
 def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
-    """The slopes of z = new + update * (before - new), in the order of the gates: reset, update, new.
+    """Return the cotangents, from the slopes of z = new + update * (before - new) in the gates reset, update and new.
 
     The input adds to the gate `new` itself, the state only what `reset` lets through: so the cotangents of the two
     differ in that gate alone.
@@ -288,7 +296,7 @@ def _gru_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
 
 
 def _lstm_rule(g: Any, z: Any, packed: Any, reverse: bool) -> Any:
-    """Two cotangents walk back: that of c goes on by way of the gate `keep`, that of h by way of all gates.
+    """Return the cotangents; two are carried back: that of c by way of the gate `keep`, that of h by way of all gates.
 
     c has slopes in write, keep and value, and h, which is read * tanh(c), in read and by way of c in the other three.
     """
@@ -330,7 +338,7 @@ class Sequence(MultiOutput):
 
 
 def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str, Any]) -> Any:
-    """A row for sequences; its examples go both ways, with and without a batch and a bias, for each of the options."""
+    """Return a row for sequences; its examples go both ways, with and without batch and bias, for each option."""
     size = 2 * gates
     batch = [D(3, 2, size), *[D(1, 2, 2)] * states, D(size, 2)]
     alone = [D(3, size), *[D(1, 2)] * states, D(size, 2), D(size)]

@@ -17,7 +17,7 @@ from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
 from .primitive import Drawn as D
-from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric
+from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric_part
 from .reductions import products_of_others
 
 
@@ -86,14 +86,14 @@ cofactors_slope: Primitive = Primitive(
 )
 
 
-def _slope_of_slogdet(g: Any, z: Any, x: Any) -> Any:
-    """x⁻ᵀ. Where x is singular the logarithm is -inf and its slope inf or nan, with NumPy's warning, as that of log."""
+def _slogdet_x(g: Any, z: Any, x: Any) -> Any:
+    """Return g times x⁻ᵀ, which is inf or nan for a singular x, with NumPy's warning, like the slope of log at 0."""
     singular = np.expand_dims(z[0] == 0, (-1, -2))
     inverse = np.linalg.inv(np.where(singular, eye_like(x), x))
     return np.expand_dims(g[1], (-1, -2)) * mT(inverse) / np.where(singular, 0, 1).astype(x.dtype)
 
 
-slogdet = NamedOutputs(np.linalg.slogdet, _slope_of_slogdet, examples=INVERTIBLE)
+slogdet = NamedOutputs(np.linalg.slogdet, _slogdet_x, examples=INVERTIBLE)
 inv = Primitive(np.linalg.inv, lambda g, z, x: -np.matmul(mT(z), np.matmul(g, mT(z))), examples=INVERTIBLE)
 
 
@@ -138,7 +138,7 @@ def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> An
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
     right = np.matmul(np.matmul(zT, z), g - np.matmul(np.matmul(g, z), x))
-    return symmetric(left + right - inside) if hermitian else left + right - inside
+    return symmetric_part(left + right - inside) if hermitian else left + right - inside
 
 
 def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:

@@ -25,7 +25,7 @@ from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
 from ..core.versions import ALL, innermost, memory_of, reads
-from .calls import binary, by_way, general, in_single, is_half, unary
+from .calls import binary, cached, general, in_single, is_half, unary
 
 
 class Drawn:
@@ -35,9 +35,10 @@ class Drawn:
     ----------
     *shape : int
     domain : (float, float), optional
-        Where to draw from; the row's own domain without it.
+        The interval to draw from. None: the row's own domain.
     through : callable, optional
-        Applied to what was drawn, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite matrix.
+        A function that is applied to the drawn array, such as `lambda x: x @ x.T + np.eye(3)` for a positive definite
+        matrix.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Example(NamedTuple):
 
 
 def example(*args: Any, **kwargs: Any) -> Example:
+    """Return the example that these arguments are."""
     return Example(args, kwargs)
 
 
@@ -80,7 +82,7 @@ def operand(x: Any) -> Any:
 
 
 class GeneratedDoc:
-    """Descriptor: on the class its docstring, on an instance one generated from its rules."""
+    """A descriptor for `__doc__`: a class gives its own docstring, a row one that is generated from its rules."""
 
     write: Callable[[Any], str]  # set by the package: the module that writes it imports this one
 
@@ -127,14 +129,14 @@ class Uses(dict[int, Use]):
 def remembered(bind: Callable[..., Bound]) -> Callable[..., Bound]:
     """Mark a `bind` whose result depends only on the parameters and on the shapes and dtypes of the arrays.
 
-    `calls.by_way` then caches its result.
+    `calls.cached` then keeps its result for the next call with the same ones.
     """
     bind.remembered = True  # type: ignore[attr-defined]
     return bind
 
 
 def as_given(*arrays: Any, **params: Any) -> Bound:
-    """The `bind` of a row that users do not call: arrays by position, parameters by name, checked by its callers."""
+    """Bind arrays by position and parameters by name, unchecked: for rows that users do not call."""
     return arrays, params
 
 
@@ -158,11 +160,11 @@ class Primitive(InstanceCall):
     *rules : callable or None
         For each array argument, `(g, z, x, y, ..., **params)` to the argument's cotangent; None where there is none.
     bind : callable, optional
-        NumPy's signature to (arrays, params).
+        A function with NumPy's signature that returns (arrays, params).
     kernel : callable, optional
-        The function that computes, where that is not `function` itself.
+        The function that computes the result; `function` itself if it is left out.
     **fields
-        What else there is to say of the row: the class attributes below, with their defaults.
+        Other facts about the row: the class attributes below are their names and defaults.
     """
 
     __doc__: Any = GeneratedDoc(__doc__)
@@ -174,7 +176,7 @@ class Primitive(InstanceCall):
     also: Sequence[Callable[..., Any]] = ()  # other NumPy functions that are the same thing
     views: bool = False  # whether the result may share the first argument's memory
     single: bool = False  # compute float16 in float32 and round once; NumPy's own functions keep NumPy's values
-    broadcasts: bool = False  # whether the engine undoes a broadcast, so that a rule need not
+    broadcasts: bool = False  # whether the engine sums a cotangent to its argument's shape, so that a rule need not
     # The same function with NumPy's rarer keywords, written with rows: it is called where `bind` refuses.
     extended: Callable[..., Any] | None = None
 
@@ -188,8 +190,8 @@ class Primitive(InstanceCall):
     formula: Callable[..., Any] | None = None
     gloss: str = ""  # for drawings: the rule in mathematics in one line, or the result if only rules call the op
 
-    # The kernel written with rows alone: programs spell it out; loops and ONNX files need it. Where its bits are other
-    # than the kernel's, `exact` is False, and compiled NumPy programs call the kernel.
+    # The kernel written with rows alone: programs spell it out; loops and ONNX files need it. If its bits are not those
+    # of the kernel, `exact` is False, and compiled NumPy programs call the kernel.
     decomposition: Callable[..., Any] | None = None
     exact: bool = True
     onnx: str | None = None  # the ONNX operator that computes the same, or a name of a form in saving/onnx.py
@@ -245,7 +247,7 @@ class Primitive(InstanceCall):
 
     @functools.cached_property
     def __wrapped__(self) -> Any:
-        """A module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
+        """Return a module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
         filename, line = self.place
         source = "".join(linecache.getlines(filename))
         statements = [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Assign | ast.AnnAssign)]
@@ -284,7 +286,7 @@ class Primitive(InstanceCall):
     def make_call(self) -> Callable[..., Any]:
         """Return the function that a call of the row runs."""
         if getattr(self.bind, "remembered", False):
-            return by_way(self)
+            return cached(self)
         # The fast calls skip `bind`, so they are for ops with the default `bind` and a rule for every argument. A
         # variadic op has no rules yet when it comes here, and gets `general`.
         if all(self.rules) and "bind" not in vars(self):
@@ -313,7 +315,7 @@ PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
 
 
 def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Keywords with PyTorch's dim= and keepdim= under NumPy's names."""
+    """Return keywords with PyTorch's dim= and keepdim= under NumPy's names."""
     for name, numpys in PYTORCHS.items():
         if name in kwargs and numpys in kwargs:
             raise ArgumentTypeError(f"{name}= and {numpys}= are the same argument; give one of them.")
@@ -321,7 +323,7 @@ def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 class Elementwise(Primitive):
-    """A row whose arguments broadcast against each other; the engine undoes it."""
+    """A row whose arguments broadcast against each other; the engine sums the cotangents to the arguments' shapes."""
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, **fields: Any) -> None:
         super().__init__(function, *rules, broadcasts=len(rules) > 1, **fields)
@@ -340,6 +342,7 @@ class NonDifferentiable(Primitive):
         return call
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the kernel on plain arrays; while tracing, record the call, with arguments that need no gradient."""
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
         trace = current_context().trace
@@ -375,7 +378,7 @@ class StaticOp(NonDifferentiable):
 
 
 class Variadic(Primitive):
-    """A row that takes any number of arrays; its one rule is told which by `i`."""
+    """A row that takes any number of arrays; its one rule gets the position of the argument as `i`."""
 
     def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
         super().__init__(function, **fields)
@@ -408,6 +411,8 @@ BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a composition that also takes dim= and keepdim=."""
+
     @functools.wraps(composition)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs.keys() & PYTORCHS.keys():
@@ -445,9 +450,9 @@ def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
 
 
 class Outputs(tuple[Any, ...]):
-    """Several outputs of one op, or their cotangents, in which None is a zero."""
+    """Several outputs of one op, or their cotangents, of which None means zeros."""
 
-    shape = dtype = None  # the engine asks every value for these; several outputs have none in common
+    shape = dtype = None  # the engine asks every value for these, and several outputs have none in common
 
     def __add__(self, other: Any) -> Outputs:
         return Outputs(b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True))

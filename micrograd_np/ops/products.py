@@ -1,4 +1,7 @@
-"""Products: of vectors, of matrices, of stacks of them, and einsum, which sums over whichever axes are named."""
+"""Products: of vectors, of matrices, of stacks of them, and einsum, which sums over whichever axes are named.
+
+A rule is called as (g, z, x, y): the cotangent of the result, the result, and the arguments (see primitive.py).
+"""
 
 from __future__ import annotations
 
@@ -15,28 +18,28 @@ from .primitive import Drawn as D
 
 
 def mT(x: Any) -> Any:
-    """The transposes of the matrices in the last two axes; `x.T` of one matrix costs less than swapped axes."""
+    """Transpose the matrices in the last two axes; for one matrix, `x.T` is faster than `np.swapaxes`."""
     return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
 
 
 def as_floats(x: Any) -> Any:
-    """x as an array; integers as float64, in which NumPy computes with them."""
+    """Return x as an array; integers become float64, in which NumPy's linear algebra computes with them."""
     x = as_array(x)
     return x.astype(float) if x.dtype.kind in "biu" else x
 
 
-def symmetric(x: Any) -> Any:
-    """The mean of matrices and their transposes."""
+def symmetric_part(x: Any) -> Any:
+    """Return (x + xᵀ) / 2 for each matrix."""
     return (x + mT(x)) / 2
 
 
 def eye_like(x: Any, n: int | None = None) -> Any:
-    """The identity matrix of n rows; without n, of as many as the matrices in x's last two axes have."""
+    """Return the identity matrix of n rows, in x's dtype; without n, it has as many as the matrices of x."""
     return constant_like(lambda x: np.eye(x.shape[-1] if n is None else n, dtype=x.dtype, like=x), x)
 
 
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
-    """Refuse to pair axis i of a with axis j of b unless they are equally long."""
+    """Raise unless axis i of a is as long as axis j of b."""
     extents = [x.shape[axis] if -x.ndim <= axis < x.ndim else None for x, axis in ((a, i), (b, j))]
     if extents[0] != extents[1]:
         left, right = ("does not exist" if n is None else f"has {n} entries" for n in extents)
@@ -51,15 +54,15 @@ class NamedOutputs(MultiOutput):
 
     def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
         super().__init__(function, rule, **fields)
-        self.result = type(function(np.eye(1)))
+        self.result = type(function(np.eye(1)))  # NumPy exports no such type: call the function once to get it
 
     def outputs_of(self, node: Any) -> Any:
         return self.result(*super().outputs_of(node))
 
 
-# In a matrix product, a vector is a matrix of one row (on the left) or of one column (on the right).
+# In a matrix product, a vector counts as a matrix: on the left of one row, on the right of one column.
 def _matmul_x(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """g @ y.T, and for vectors what that is with a column or a row."""
+    """Return the cotangent of x: g @ y.T, where vectors count as matrices."""
     if y.ndim == 1:
         return np.expand_dims(g, -1) * y
     if x.ndim == 1:
@@ -68,7 +71,7 @@ def _matmul_x(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """x.T @ g, and for vectors what that is with a column or a row."""
+    """Return the cotangent of y: x.T @ g, where vectors count as matrices."""
     if x.ndim == 1:
         return np.expand_dims(x, -1) * np.expand_dims(g, -2) if y.ndim > 1 else g * x
     if y.ndim == 1:
@@ -97,9 +100,9 @@ matmul = Primitive(
 )
 
 
-# The last axis of x meets the second to last of y, or its only one.
+# np.dot sums over the last axis of x and the second-to-last axis of y, or y's only axis: these two "meet".
 def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """g times y, summed over all axes of y but the one that x met."""
+    """Return the cotangent of x: g times y, summed over all axes of y but the one that x meets."""
     if x.ndim == 2 == y.ndim:
         return np.dot(g, y.T)
     if not x.ndim or not y.ndim:
@@ -109,9 +112,9 @@ def _dot_x(g: Any, z: Any, x: Any, y: Any) -> Any:
 
 
 def _dot_y(g: Any, z: Any, x: Any, y: Any) -> Any:
-    """x times g, summed over the axes that x keeps, the axis that x met moved to its place."""
+    """Return the cotangent of y: x times g, summed over all axes of x but the last, which moves to where y has it."""
     if x.ndim == 2 == y.ndim:
-        return np.dot(x.T, g)  # as a method of an array, dot does not know a Tensor, such as g in a second derivative
+        return np.dot(x.T, g)  # not x.T.dot(g): that method takes no Tensor, and g is one in a second derivative
     if not x.ndim or not y.ndim:
         return g * x if y.ndim else np.sum(g * x)
     kept = range(x.ndim - 1)
@@ -137,15 +140,15 @@ dot = Primitive(
 )
 
 
-def _bind_checked(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
-    """Check that two axes are equally long."""
+def _bind_equal_axes(name: str, i: int, j: int, x: Any, y: Any) -> Bound:
+    """Bind x and y; raise unless axis i of x is as long as axis j of y."""
     x, y = as_array(x), as_array(y)
     check_axes(name, x, i, y, j)
     return (x, y), {}
 
 
 def _bind_vecdot(x: Any, y: Any, axis: int = -1) -> Bound:
-    """Check the axes that meet, and move them to the end."""
+    """Bind x and y; raise unless the summed axes are equally long, and move them to the end."""
     x, y = as_array(x), as_array(y)
     check_axes("vecdot", x, axis, y, axis)
     return (x, y) if axis == -1 else (np.moveaxis(x, axis, -1), np.moveaxis(y, axis, -1)), {}
@@ -158,7 +161,8 @@ vdot = Primitive(
     examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
     product=True,
 )
-# The engine undoes a broadcast where x and z differ in shape; in these, x may be repeated and still be of z's shape.
+# The engine sums a cotangent to its argument's shape (`fit`). These rules do so themselves, also over no axis: that sum
+# turns -0 into +0, a bit which gradients keep from release to release.
 vecdot = Primitive(
     np.vecdot,
     lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * y, x.shape),
@@ -177,17 +181,17 @@ vecdot = Primitive(
 
 
 def dot_keepdims(x: Any, y: Any, axis: Any) -> Any:
-    """The sums of products over an axis, or several, kept with length 1; over the last in one pass."""
+    """Return the sums of x * y over one or more axes, which stay with length 1; the last axis takes one pass."""
     return np.expand_dims(np.vecdot(x, y), -1) if axis in (-1, (-1,)) else np.sum(x * y, axis=axis, keepdims=True)
 
 
 def sum_last(x: Any) -> Any:
-    """The sums over the last axis, as a matrix product, which is faster."""
+    """Return the sums over the last axis, computed as a matrix product, which is faster."""
     return np.matmul(x, np.ones_like(x, shape=x.shape[-1:]))
 
 
 def sum_keepdims(x: Any, axis: Any) -> Any:
-    """The sums over an axis, or several, kept with length 1."""
+    """Return the sums over one or more axes, which stay with length 1."""
     if axis in (-1, (-1,)):
         return np.expand_dims(sum_last(x), -1)
     return np.sum(x, axis=axis, keepdims=True)
@@ -198,7 +202,7 @@ if hasattr(np, "matvec"):
         np.matvec,
         lambda g, z, x, y: unbroadcast(np.expand_dims(g, -1) * np.expand_dims(y, -2), x.shape),
         lambda g, z, x, y: np.vecmat(g, x),
-        bind=functools.partial(_bind_checked, "matvec", -1, -1),
+        bind=functools.partial(_bind_equal_axes, "matvec", -1, -1),
         broadcasts=True,
         examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
         product=True,
@@ -207,7 +211,7 @@ if hasattr(np, "matvec"):
         np.vecmat,
         lambda g, z, x, y: np.matvec(y, g),
         lambda g, z, x, y: unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), y.shape),
-        bind=functools.partial(_bind_checked, "vecmat", -1, -2),
+        bind=functools.partial(_bind_equal_axes, "vecmat", -1, -2),
         broadcasts=True,
         examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
         product=True,
@@ -216,6 +220,7 @@ if hasattr(np, "matvec"):
 
 # Products of many arrays, summed over the axes that the result lacks.
 
+# Label 0 is A: in the order of sorted(), as NumPy orders the axes of a result without "->" by their numbers.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -223,11 +228,26 @@ def subscripts_and_arrays(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ..
     """Return the subscripts and the arrays of either form of call: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), operands[1:]
-    terms = ["".join("..." if label is Ellipsis else LETTERS[label] for label in labels) for labels in operands[1::2]]
-    if len(operands) % 2:  # the last one names the axes of the result
-        output = "".join("..." if label is Ellipsis else LETTERS[label] for label in operands[-1])
-        return ",".join(terms) + "->" + output, operands[:-1:2]
-    return ",".join(terms), operands[::2]
+    count = len(operands) // 2  # of arrays; each has a list of labels after it, and the result may have one at the end
+    lists = [*operands[1::2], *operands[2 * count :]]
+    terms = ["".join("..." if label is Ellipsis else LETTERS[label] for label in labels) for labels in lists]
+    return "->".join([",".join(terms[:count]), *terms[count:]]), operands[: 2 * count : 2]
+
+
+def unnamed_axes(subscripts: str, terms: list[str], ndims: tuple[int, ...]) -> list[int]:
+    """Return how many axes of each array "..." stands for; raise if a term does not fit its array."""
+    if len(terms) != len(ndims):
+        raise ArgumentError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
+    counts = []
+    for position, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
+        named = term.replace("...", "", 1)
+        counts.append(ndim - len(named))
+        if counts[-1] < 0 or (counts[-1] > 0 and named == term):
+            raise ArgumentError(
+                f"einsum({subscripts!r}) names {len(named)} axes of argument {position}, which has {ndim}. "
+                "One letter for each axis; ... for those without a name."
+            )
+    return counts
 
 
 @functools.lru_cache
@@ -235,27 +255,17 @@ def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[
     """Return the subscripts of each operand and of the result, with a letter for every axis."""
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
-    if len(terms) != len(ndims):
-        raise ArgumentError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
-    hidden = []
-    for position, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
-        named = term.replace("...", "", 1)
-        hidden.append(ndim - len(named))
-        if hidden[-1] < 0 or (hidden[-1] > 0 and named == term):
-            raise ArgumentError(
-                f"einsum({subscripts!r}) names {len(named)} axes of argument {position}, which has {ndim}. "
-                "One letter for each axis; ... for those without a name."
-            )
+    unnamed = unnamed_axes(subscripts, terms, ndims)
     letters = [c for c in inputs.replace("...", "") if c != ","]
-    spare = [c for c in LETTERS if c not in subscripts][: max(hidden)]
+    ellipsis = "".join([c for c in LETTERS if c not in subscripts][: max(unnamed)])
     if not arrow:
-        output = ("..." if spare else "") + "".join(sorted(c for c in letters if letters.count(c) == 1))
-    if spare and "..." not in output:
+        output = ("..." if ellipsis else "") + "".join(sorted(c for c in letters if letters.count(c) == 1))
+    if ellipsis and "..." not in output:
         raise ArgumentError(f"einsum({subscripts!r}) has ... on the left; the result needs it too: '->...{output}'.")
-    terms = [term.replace("...", "".join(spare[len(spare) - n :])) for term, n in zip(terms, hidden, strict=True)]
-    output = output.replace("...", "".join(spare))
-    wrong = {c for c in letters if c not in LETTERS} | {c for c in output if c not in "".join(terms)}
-    wrong |= {c for c in output if output.count(c) > 1}
+    # Shapes are aligned at the right, as in broadcasting: "..." of n axes takes the last n letters.
+    terms = [term.replace("...", ellipsis[len(ellipsis) - n :]) for term, n in zip(terms, unnamed, strict=True)]
+    output = output.replace("...", ellipsis)
+    wrong = set(letters) - set(LETTERS) | set(output) - set("".join(terms)) | {c for c in output if output.count(c) > 1}
     if wrong:
         raise ArgumentError(
             f"einsum({subscripts!r}) cannot read {', '.join(map(repr, sorted(wrong)))}: axes are named by letters, and "
@@ -268,7 +278,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
     """Raise unless axes of one letter are equally long; axes of different arrays may also have length 1."""
     sizes: dict[str, int] = {}
     for term, x in zip(terms, arrays, strict=True):
-        own = dict(zip(term, x.shape, strict=True))
+        own = dict(zip(term, x.shape, strict=True))  # of a letter that stands twice in the term, the last size
         for label, size in zip(term, x.shape, strict=True):
             seen = sizes.get(label, 1)
             if own[label] != size or (seen != size and 1 not in (seen, size)):
@@ -282,7 +292,7 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 @remembered
 def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
-    """Write out the subscripts, with a letter for every axis, and check the sizes."""
+    """Write the subscripts with a letter for every axis; raise unless the arrays fit them."""
     if not operands:
         raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
     subscripts, given = subscripts_and_arrays(operands)
@@ -293,15 +303,15 @@ def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
 
 
 def _einsum(*arrays: Any, subscripts: str, optimize: Any) -> Any:
-    """np.einsum with the subscripts after the arrays."""
+    """Call np.einsum, which takes the subscripts before the arrays."""
     return np.einsum(subscripts, *arrays, optimize=optimize)
 
 
 def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize: Any) -> Any:
-    """The einsum of the cotangent and the other operands that has this operand's axes.
+    """Return the cotangent of operand i: an einsum of g and the other operands, whose result has the axes of operand i.
 
-    An axis named twice is multiplied with an identity matrix, so that the cotangent lies on the diagonal; an axis that
-    no other operand has in full length is multiplied with a vector of ones.
+    If operand i names an axis twice ("ii"), an identity matrix is one more factor: the cotangent then lies on the
+    diagonal. If no other operand has an axis in full length, a vector of ones is one more factor.
     """
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
@@ -319,8 +329,9 @@ def _einsum_rule(g: Any, z: Any, *arrays: Any, i: int, subscripts: str, optimize
         wanted += label
     subscripts = ",".join(term for term, _ in factors) + "->" + wanted
     product = np.einsum(subscripts, *[factor for _, factor in factors], optimize=bool(optimize))
-    summed = len(factors) > 1 and not optimize  # from +0 on, so that another sum over no axes changes no bit
-    return product if summed and product.shape == x.shape else unbroadcast(product, x.shape)
+    # einsum adds products of several factors to +0, so that no -0 is in its result: `unbroadcast` changes nothing then.
+    without_negative_zero = len(factors) > 1 and not optimize
+    return product if without_negative_zero and product.shape == x.shape else unbroadcast(product, x.shape)
 
 
 einsum = Variadic(

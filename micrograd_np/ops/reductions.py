@@ -1,4 +1,4 @@
-"""Reductions: a rule spreads the cotangent back over what was reduced."""
+"""Reductions over axes; a rule spreads the cotangent over the entries that were reduced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..core.context import current_context
 from ..core.errors import ArgumentError
 from ..core.names import caller_location, format_location
 from .calls import in_single
-from .elementwise import divisor, ratio
+from .elementwise import ones_for_zeros, ratio
 from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 from .primitive import Drawn as D
 
@@ -28,13 +28,13 @@ def scalar_axis(a: Any, axis: Any) -> Any:
 
 @remembered
 def over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
-    """The axes to reduce; of a number, axis 0 or -1 is none."""
+    """Bind an array and the axes to reduce; for a 0-d array, axis 0 or -1 means none, as in NumPy."""
     return (a,), {"axis": scalar_axis(a, axis), "keepdims": keepdims}
 
 
 @remembered
 def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
-    """The axes to reduce; np.mean refuses those that a number does not have."""
+    """Bind an array and the axes to reduce; unlike np.sum, np.mean refuses axis 0 of a 0-d array."""
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
@@ -42,12 +42,12 @@ def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
-    """The axes to reduce, and how many degrees of freedom are lost."""
+    """Bind an array, the axes to reduce, and the number of degrees of freedom lost."""
     return (a,), {"axis": axis, "ddof": ddof_of(ddof, correction), "keepdims": keepdims}
 
 
 def ddof_of(ddof: float, correction: float | None) -> float:
-    """The degrees of freedom lost, under either of its names."""
+    """Return the number of degrees of freedom lost, given under either of its names."""
     if correction is not None and ddof:
         raise ArgumentError("ddof= and correction= are two names of one number. Give one of them.")
     return ddof if correction is None else correction
@@ -59,7 +59,7 @@ def expand_reduced(g: Any, axis: Any, keepdims: bool = False) -> Any:
 
 
 def spread(g: Any, shape: tuple[int, ...]) -> Any:
-    """Repeat a cotangent in a shape, read-only, as np.broadcast_to does, in a fifth of its time for one number."""
+    """Repeat a cotangent in a shape, read-only, like np.broadcast_to; for one number in a fifth of its time."""
     if (type(g) is np.ndarray or isinstance(g, np.generic)) and not g.ndim:
         return np.ndarray(shape, g.dtype, g.data.toreadonly(), 0, (0,) * len(shape))
     return np.broadcast_to(g, shape)
@@ -112,18 +112,18 @@ def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
 
 @in_single
 def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
-    """The mean of the entries for which `where` holds."""
+    """Return the mean of the entries for which `where` holds."""
     total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
     return divide_by_count(total, count_chosen(a, axis, keepdims, where))
 
 
 def divide_by_count(total: Any, numbers: Any) -> Any:
-    """Divide; keep the dtype of a total of floats, which the integers would widen."""
+    """Divide totals by integers; totals of floats keep their dtype, which integers would promote."""
     return (total / numbers).astype(total.dtype) if total.dtype.kind == "f" else total / numbers
 
 
 def count_chosen(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
-    """The number of entries for which `where` holds."""
+    """Return the number of entries for which `where` holds."""
     return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
 
 
@@ -149,12 +149,12 @@ def with_deviations(total: Any, freedom_of: Any) -> Any:
 
 
 def sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The sum of the squares."""
+    """Return the sum of the squares."""
     return np.sum(x * x, axis=axis, keepdims=keepdims)
 
 
 def root_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
-    """A norm, so that it has a norm's slope of 0 where all entries are 0."""
+    """Return the root of the sum of squares, as a norm: its slope is then 0 where all entries are 0, and not nan."""
     axes = axes_of(x, scalar_axis(x, axis))
     z = np.linalg.norm(merged_axes(x, axes), axis=-1)
     return np.expand_dims(z, axes) if keepdims else z
@@ -171,7 +171,7 @@ CASES = [
 
 
 def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts: Any) -> Primitive:
-    """A row for the reduction by a ufunc, from its identity on if it has one."""
+    """Return a row for the reduction by a ufunc; `identity` is its result for no entries, or None."""
 
     @functools.wraps(function)  # programs print what it wraps
     def kernel(a: Any, axis: Any, keepdims: bool) -> Any:
@@ -202,14 +202,17 @@ mean = Primitive(
 )
 
 
-def _slope_of_var(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """Twice the deviation from the mean, over the degrees of freedom."""
+def _var_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """Return g times twice the deviation from the mean, over the degrees of freedom."""
     freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     return expand_reduced(g, axis, keepdims) * 2 * ((x - np.mean(x, axis=axis, keepdims=True)) / freedom)
 
 
-def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """The slope of the norm of the deviations: 0 where all are 0. What moves all entries alike moves no deviation."""
+def _std_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """Return the gradient of the norm of the deviations from the mean; it is 0 where all of these are 0.
+
+    Its own mean is subtracted, since a step that moves all entries alike moves no deviation.
+    """
     freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
     slope = ratio(expand_reduced(g, axis, keepdims), deviation, expand_reduced(z, axis, keepdims))
@@ -217,24 +220,22 @@ def _slope_of_std(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool
 
 
 def _var_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """The variance, written with rows."""
+    """Return the variance, written with rows."""
     total = sum_of_squares(x - np.mean(x, axis=axis, keepdims=True), axis, keepdims)
     return total / builtins.max(reduced_count(x, total) - ddof, 0)
 
 
 def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """The standard deviation, written with rows."""
+    """Return the standard deviation, written with rows."""
     return np.sqrt(_var_rows(x, axis, ddof, keepdims))
 
 
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
 SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
 var = Primitive(
-    np.var, _slope_of_var, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
+    np.var, _var_x, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
 )
-std = Primitive(
-    np.std, _slope_of_std, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD
-)
+std = Primitive(np.std, _std_x, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD)
 
 
 # Products.
@@ -249,8 +250,8 @@ def products_of_others(x: Any) -> Any:
     return np.concatenate([second * pairs, first * pairs, rest[..., half:]], -1)
 
 
-def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The product of the other entries."""
+def _prod_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Return g times the product of the other entries."""
     axes = axes_of(x, axis)
     order = [k for k in range(x.ndim) if k not in axes] + list(axes)
     slopes = np.reshape(products_of_others(merged_axes(x, axes)), [x.shape[k] for k in order])
@@ -258,20 +259,20 @@ def _slope_of_prod(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 PRODUCT = "g times the product of the other entries"
-prod = reduction(np.prod, _slope_of_prod, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
+prod = reduction(np.prod, _prod_x, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
 
 
 # Extremes.
-def _slope_of_extreme(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     """Share the cotangent equally among the extreme entries; all entries get nan where one of them is nan."""
     extreme = x == expand_reduced(z, axis, keepdims)
-    sharing = np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype)
+    sharing = ones_for_zeros(np.sum(extreme, axis=axis, keepdims=True).astype(g.dtype))
     rest = np.where(np.isnan(z), np.nan, 0).astype(g.dtype)
-    return np.where(extreme, expand_reduced(g, axis, keepdims) / divisor(sharing), expand_reduced(rest, axis, keepdims))
+    return np.where(extreme, expand_reduced(g, axis, keepdims) / sharing, expand_reduced(rest, axis, keepdims))
 
 
-max = reduction(np.max, _slope_of_extreme, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
-min = reduction(np.min, _slope_of_extreme, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
+max = reduction(np.max, _extreme_x, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
+min = reduction(np.min, _extreme_x, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
 
 
 # Logarithms of sums of exponentials, without overflow.
@@ -283,11 +284,11 @@ def without_inf(x: Any) -> Any:
 
 
 def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
-    """base^(x - z): the share of x in z = log(base^x + ...). Where z is inf, the infinite entries have equal shares."""
+    """Return base^(x - z), the share of x in z = log(base^x + ...); where z is inf, infinite entries share equally."""
     top = x == np.inf
     difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
     share = np.exp2(difference) if base == 2 else np.exp(difference)
-    return np.where(np.logical_and(top, z == np.inf), (1 / divisor(infinite)).astype(share.dtype), share)
+    return np.where(np.logical_and(top, z == np.inf), (1 / ones_for_zeros(infinite)).astype(share.dtype), share)
 
 
 def infinities(x: Any, y: Any) -> Any:
@@ -325,27 +326,27 @@ logaddexp2 = Elementwise(
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    """log(sum(exp(x))), without overflow."""
+    """Return log(sum(exp(x))) without overflow."""
     top = without_inf(np.max(x, axis=axis, keepdims=True))
     z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
     return z if keepdims else np.squeeze(z, axis)
 
 
 def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The same without a warning about log(0), or about the other entries where one is inf."""
+    """Return the same without a warning about log(0), or about the other entries where one is inf."""
     with np.errstate(divide="ignore", over="ignore"):  # all entries may be -inf, and so the result
         return _logsumexp(x, axis, keepdims)
 
 
-def _slope_of_logsumexp(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    """The softmax of x."""
+def _logsumexp_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """Return g times the softmax of x."""
     infinite = np.sum(x == np.inf, axis=axis, keepdims=True)
     return expand_reduced(g, axis, keepdims) * exp_share(x, expand_reduced(z, axis, keepdims), infinite)
 
 
 logsumexp = Primitive(
     _logsumexp,
-    _slope_of_logsumexp,
+    _logsumexp_x,
     bind=over,
     kernel=in_single(_quiet_logsumexp),
     decomposition=_logsumexp,
@@ -355,7 +356,7 @@ logsumexp = Primitive(
     onnx="ReduceLogSumExp",
 )
 
-# Without a derivative.
+# Reductions without a derivative.
 all = NonDifferentiable(np.all)
 any = NonDifferentiable(np.any)
 count_nonzero = NonDifferentiable(np.count_nonzero)

@@ -37,7 +37,7 @@ def shifted(x: Any, step: int) -> Any:
     return np.concatenate([x[..., step:], np.zeros_like(x[..., :step])], -1)
 
 
-def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
+def _cumprod_x(g: Any, z: Any, x: Any, axis: int) -> Any:
     """The sum of g_k z_k / x_i over k >= i, by doubling, and without a division by x_i, which may be 0."""
     g, z, x = (np.swapaxes(part, axis, -1) for part in (g, z, x))
     before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
@@ -53,7 +53,7 @@ def _slope_of_cumprod(g: Any, z: Any, x: Any, axis: int) -> Any:
 
 cumprod = Primitive(
     np.cumprod,
-    _slope_of_cumprod,
+    _cumprod_x,
     bind=_bind_running,
     examples=CASES,
     gloss="for each entry, the sum over later products of g * product / entry",

@@ -1,8 +1,8 @@
 """Sliding windows and their transpose, windows added where they overlap; pooling: the largest or the mean of each.
 
 The windows of a signal or an image overlap unless the stride is large enough, so each entry may lie in several. The
-rows therefore go through the entries of the kernel, of which there are few: each meets a regular part of the array, a
-slice with a stride, which NumPy copies, adds or compares at once.
+rows therefore go through the entries of the kernel (*taps*), of which there are few: over all windows, each meets a
+slice of the array with a stride, which NumPy copies, adds or compares at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
 
 
 def one_per_axis(what: str, value: Any, axes: int, owner: str = "") -> Sizes:
-    """The sizes along the axes; raise, in the name of a layer if it is given, if there is not one whole number each."""
+    """Return one whole number for each axis; raise if there are others. `owner` is a layer's name, for the message."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     begin = f"{owner}: {what}" if owner else what
     if len(values) != axes:
@@ -58,7 +58,7 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
 
 
 def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, **how: Sizes) -> None:
-    """Refuse windows whose number does not follow from the array's shape: the rules compute one from the other."""
+    """Raise unless the number of windows follows from the array's shape, as the rules compute one from the other."""
     steps = count_steps(shape, kernel, **how)
     if found != steps:
         raise ShapeError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
@@ -88,7 +88,7 @@ def padded(x: Any, padding: Sizes, fill: float, order: Any = "K") -> Any:
 
 
 def extended(x: Any, more: Sizes, fill: float = 0) -> Any:
-    """x, an array or a Tensor (N, C, ...), with `more` entries at the far end of each of its last axes."""
+    """Return x (N, C, ...), an array or a Tensor, with `more` entries at the far end of each of its last axes."""
     return np.pad(x, [(0, 0), (0, 0), *((0, n) for n in more)], constant_values=fill) if any(more) else x
 
 
@@ -100,13 +100,13 @@ def tap_views(x: Any, kernel: Sizes, fill: float, stride: Sizes, padding: Sizes,
 
 
 def _windows(x: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """The windows along the last axes, with the kernel's axes first: (*kernel, ...)."""
+    """Return the windows along the last axes, with the kernel's axes first: (*kernel, ...)."""
     z = np.stack(tap_views(x, kernel, 0, **how))
     return z.reshape(*kernel, *z.shape[1:])
 
 
 def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
-    """An array of this shape made from its windows, added where they overlap."""
+    """Make an array of this shape from its windows, which are added where they overlap."""
     axes = len(shape)
     kernel, steps = y.shape[:axes], y.shape[-axes:]
     check_steps(steps, shape, kernel, stride=stride, padding=padding, dilation=dilation)
@@ -117,7 +117,7 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     return z[unpadded_index(shape, padding)] if any(padding) else z
 
 
-# How the windows of the examples lie.
+# The positions of the windows in the examples.
 SIDE_BY_SIDE = each_axis(1, stride=2, padding=0, dilation=1)
 OVERLAPPING = each_axis(2, stride=(2, 1), padding=1, dilation=1)
 SPREAD = each_axis(2, stride=1, padding=(0, 1), dilation=(2, 3))
@@ -147,17 +147,17 @@ overlap_add: Primitive = Primitive(
 )
 
 
-# Pooling. Which entries are the largest is constant near every x. So the rule that sends a cotangent to them is linear,
-# and its transpose takes the mean of what lies there. Entries that are equally large share equally, as in np.max.
+# Pooling. A small step of x does not change which entries are the largest. So the rule that sends a cotangent to them
+# is linear, and its transpose takes the mean of the entries there. Equal entries share equally, as in np.max.
 
 
 def lowest(dtype: np.dtype[Any]) -> float | int:
-    """Return the value that no entry is below, for padding."""
+    """Return a value that no entry of the dtype is below, for padding."""
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min if dtype.kind in "iu" else 0
 
 
 def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """The largest entry of each window."""
+    """Return the largest entry of each window."""
     first, *rest = tap_views(x, kernel, lowest(x.dtype), **how)
     z = first.copy(order="K")
     for seen in rest:
@@ -185,8 +185,8 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
     share[...] = y  # NumPy copies from one order in memory to another faster than it divides
-    # Where each entry lies in one window at most, its share is written in place of being added; where each lies in
-    # one, nothing has to be set to 0 before.
+    # If no entry lies in two windows, its share is assigned and not added. If, besides, each entry lies in a window,
+    # `wide` need not begin as zeros.
     overlap = any(s <= d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
     tiled = not overlap and not any(padding) and len(chosen) * z.size == x.size
     wide = padded((np.empty_like if tiled else np.zeros_like)(x, dtype=y.dtype), padding, 0)
@@ -201,7 +201,7 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """The mean of v over the largest entries of each window of x; z holds those entries."""
+    """Return the mean of v over the largest entries of each window of x; z holds those entries."""
     check_shape("v", v, x)
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -220,7 +220,7 @@ max_pool: Primitive = Primitive(
     ],
     onnx="MaxPool",
 )
-# An array, the largest entries of its windows, and how these lie.
+# For the examples: arrays, the largest entries of their windows, and the positions of these.
 SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
 IMAGES = np.sin(np.arange(40.0)).reshape(1, 2, 5, 4)
 PAIRS, TALL = {"kernel": (2,), **SIDE_BY_SIDE}, {"kernel": (3, 2), **OVERLAPPING}
@@ -245,7 +245,7 @@ max_pool_mean: Primitive = Primitive(
 )
 
 
-# By the names that layers use.
+# The functions that layers call.
 
 
 def window_params(
@@ -265,7 +265,10 @@ def window_params(
 
 
 def overhang(x: Any, how: dict[str, Sizes]) -> Sizes:
-    """For each axis, the entries beyond the padding that a last window needs; it has to begin before that padding."""
+    """Return, for each axis, how many entries beyond the padding a last window of ceil_mode needs.
+
+    There is such a window only if it begins before the padding at the far end.
+    """
     found = []
     for n, k, s, p, d in zip(x.shape[2:], *how.values(), strict=True):
         steps = -(-(n + 2 * p - d * (k - 1) - 1) // s)
@@ -277,7 +280,7 @@ def overhang(x: Any, how: dict[str, Sizes]) -> Sizes:
 def largest_of_windows(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
-    """The largest entry of each window."""
+    """Return the largest entry of each window."""
     x, how = window_params(axes, x, kernel_size, stride, padding, dilation)
     return max_pool(extended(x, overhang(x, how), lowest(x.dtype)) if ceil_mode else x, **how)
 
@@ -285,7 +288,10 @@ def largest_of_windows(
 def average_pool(
     axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool
 ) -> Any:
-    """The sum of each window, by the number of its entries that count: all, but for those beyond the padding."""
+    """Return the sum of each window, divided by the number of its entries that count.
+
+    Entries of the padding count only with count_include_pad; entries beyond it, which ceil_mode adds, never do.
+    """
     x, how = window_params(axes, x, kernel_size, stride, padding)
     window, more = tuple(range(axes)), overhang(x, how) if ceil_mode else (0,) * axes
     mean = np.mean(windows(extended(x, more), **how), axis=window)

@@ -23,31 +23,32 @@ from typing import Any
 from ..core import names
 
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
-# Who looks up or sets an attribute by a name that is a string.
+# Names in code that looks up or sets attributes by names that are strings.
 BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
 BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"}  # these read all attributes
 BY_NAME |= {"__getattribute__", "getattr_static", "format", "format_map"}
 BY_NAME |= {"methodcaller", "vformat", "get_field", "get_type_hints", "__annotations__"}
 ASKING = ("getattr", "hasattr", "vars", "__dict__")  # code asks for attributes that may not be there
-QUESTIONS = {"type", "isinstance", "issubclass", "hasattr", "getattr", "__class__"}  # which arrays answer otherwise
-# Code goes through all attributes of an object, in their order.
+# Names in code that asks what an object is: a Tensor, which a trace puts in the place of an array, answers otherwise.
+QUESTIONS = {"type", "isinstance", "issubclass", "hasattr", "getattr", "__class__"}
+# Names in code that goes through all attributes of an object, in their order.
 IN_ORDER = "vars __dict__ parameters named_parameters modules named_modules named_tensors state_dict".split()
-MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
+MAKERS = ("__init__", "__new__", "__post_init__")  # methods that run when a class is called
 OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
 
 TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
 ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
-# The names of a library's module or class that hide a state.
+# By module or class of a library: its names that hide a state, and those that read or write files.
 HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
 FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
-# The modules that are known by another name.
+# By the module that defines something: the one under whose name it is listed.
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
 HOMES |= dict.fromkeys(("pathlib._local", "pathlib._abc"), "pathlib")
 
 
 def full_name(x: Any) -> str:
-    """Return the name of a module; of a function, method or class with that of its module before it."""
+    """Return the name of a module; of a function, method or class, the name after that of its module."""
     if isinstance(x, ModuleType):
         return x.__name__
     owner = getattr(x, "__self__", getattr(x, "__objclass__", None))
@@ -55,7 +56,7 @@ def full_name(x: Any) -> str:
     return f"{HOMES.get(module, module)}.{x.__qualname__}"
 
 
-# What Path has beyond PurePath asks the file system; in Python 3.13 a base of it has a part.
+# The methods that Path has and PurePath has not ask the file system; from Python 3.13 on, some are those of a base.
 OF_FILES = frozenset(dir(FilePath)).difference(dir(PurePath), dir(str))
 HIDDEN |= {full_name(base): OF_FILES for base in FilePath.__mro__ if not issubclass(PurePath, base)}
 
@@ -69,7 +70,7 @@ def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
 
 @functools.cache
 def names_in(code: CodeType) -> frozenset[str]:
-    """The names that a function, and the functions in it, look up or set."""
+    """Return the names that a function, and the functions in it, look up or set."""
     found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
     by_name = found & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
     return found | words(code) if by_name else found
@@ -77,20 +78,20 @@ def names_in(code: CodeType) -> frozenset[str]:
 
 @functools.cache
 def attributes_of(code: CodeType) -> frozenset[tuple[str, str]]:
-    """The attributes of variables that a function looks up: `np.save` is ("np", "save")."""
+    """Return the attributes of variables that a function looks up: `np.save` is ("np", "save")."""
     pairs = pairwise(instructions(code))
     return frozenset((x.argval, y.argval) for x, y in pairs if y.opname in ("LOAD_ATTR", "LOAD_METHOD"))
 
 
 @functools.cache
 def looked_up(code: CodeType, *how: str) -> frozenset[str]:
-    """The names that instructions of some kinds look up."""
+    """Return the names that instructions of some kinds look up."""
     return frozenset(x.argval for x in instructions(code) if x.opname in how)
 
 
 @functools.cache
 def instructions(code: CodeType) -> list[dis.Instruction]:
-    """The instructions of a function, and of the functions in it."""
+    """Return the instructions of a function, and of the functions in it."""
     found = list(dis.get_instructions(code))
     for inner in code.co_consts:
         found += instructions(inner) if isinstance(inner, CodeType) else []
@@ -98,18 +99,19 @@ def instructions(code: CodeType) -> list[dis.Instruction]:
 
 
 Path = set[tuple[CodeType, int]]
-PATHS: dict[int, Path | None] = {}  # by thread: what collects the user's instructions that run there
+PATHS: dict[int, Path | None] = {}  # by thread: where the user's instructions that run there are collected
 
 
 @contextmanager
 def following(path: Path | None) -> Iterator[Any]:
     """Collect the instructions of the user's own functions that run in this thread.
 
-    A function that asks whether something is an array (isinstance) takes another path while it is traced. While a
-    debugger of Python 3.11 follows the lines, nothing is collected: then results alone are compared. The garbage
-    collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path. With None,
-    nothing is collected: a compiled function in another has a program or runs as it is, and which of the two is no
-    path of the other's.
+    A function that asks whether something is an array (isinstance) may take another path while it is traced. While a
+    debugger of Python 3.11 follows the lines, nothing is collected: then only results are compared. The garbage
+    collector waits, since what it calls (finalisers, callbacks) would be taken for a part of the path.
+
+    With None, nothing is collected. A compiled function that another one calls runs as a program or as it is, and that
+    must not make a difference to the path of the caller.
     """
     thread, collecting = threading.get_ident(), gc.isenabled()
     before, PATHS[thread] = PATHS.get(thread), path
@@ -127,16 +129,19 @@ def following(path: Path | None) -> Iterator[Any]:
 
 @functools.cache
 def is_followed(filename: str) -> bool:
+    """Return True for the user's own files."""
     return filename != "<string>" and names.is_users_file(filename)  # named tuples are made of strings
 
 
 def collect(code: CodeType, instruction: int) -> None:
+    """Add an instruction to the path of this thread, if it has one."""
     path = PATHS.get(threading.get_ident())
     if path is not None:
         path.add((code, instruction))
 
 
-if sys.version_info >= (3, 12):  # whose trace functions are told of other instructions from run to run
+# From Python 3.12 on, a trace function is told of other instructions from run to run, but sys.monitoring is there.
+if sys.version_info >= (3, 12):
 
     def follow() -> None:
         """Let Python tell of instructions while a thread's are collected."""
@@ -168,20 +173,20 @@ else:
 
 
 def words(constant: Any) -> frozenset[str]:
-    """The strings among the constants of a function, which may be names."""
+    """Return the strings among the constants of a function, which may be names."""
     parts = constant.co_consts if isinstance(constant, CodeType) else constant
     inside = map(words, parts if isinstance(parts, tuple | frozenset) else ())
     return frozenset([constant] if isinstance(constant, str) else []).union(*inside)
 
 
 def global_names(f: FunctionType) -> list[str]:
-    """The names of globals that a function may read or set."""
+    """Return the names of globals that a function may read or set."""
     names = looked_up(f.__code__, *GLOBALS)
     return sorted(names_in(f.__code__) if "globals" in names else names)
 
 
 def imported(f: FunctionType) -> Iterator[tuple[str, ModuleType]]:
-    """The modules that a function imports when it runs, under the names that they may have in full."""
+    """Yield the modules that a function may import when it runs, with their full names."""
     package = f.__globals__.get("__package__") or ""
     for name in sorted(looked_up(f.__code__, "IMPORT_NAME")):
         full = [name, name.partition(".")[0]]
@@ -193,7 +198,7 @@ def imported(f: FunctionType) -> Iterator[tuple[str, ModuleType]]:
 
 @functools.cache
 def slots(kind: type) -> tuple[str, ...]:
-    """The names of what objects of a class hold besides their `__dict__`."""
+    """Return the names of the slots of a class."""
     held = [key for base in kind.__mro__ for key, x in vars(base).items() if isinstance(x, MemberDescriptorType)]
     return tuple(held)
 
@@ -212,7 +217,7 @@ def is_users(thing: Any) -> bool:
 
 
 def is_read_by_name(kind: type) -> bool:
-    """Return True if the attributes of a class's objects are read by nothing but the user's own code, by name."""
+    """Return True if only the user's own code reads the attributes of a class's objects, and by their names."""
     own = [x for base in kind.__mro__[:-1] for x in vars(base).values() if isinstance(x, FunctionType)]
     return all(map(is_users, (*kind.__mro__[:-1], *own)))
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import cures
-from ..core.containers import flatten, has_values
+from ..core.containers import flatten, has_dtype
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError
 from ..core.names import user_frame
@@ -149,9 +149,9 @@ class Compiled:
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
         """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
         leaves, _ = flatten((args, kwargs))
-        owners = {id(memory_owner(x)) for x in leaves if has_values(x)}
+        owners = {id(memory_owner(x)) for x in leaves if has_dtype(x)}
         # Zeros hide a factor that is another for a Tensor: they are not compared where the function asks for types.
-        arrays = [x for x in leaves if has_values(x) and not isinstance(x, Tensor) and x.dtype.kind == "f" and x.size]
+        arrays = [x for x in leaves if has_dtype(x) and not isinstance(x, Tensor) and x.dtype.kind == "f" and x.size]
         zeros = bool(arrays) and not any(map(np.any, arrays))
         # Where an argument lies in memory that the program writes to by itself, no program serves.
         if (kind.asks and zeros) or not all(runner.memory.isdisjoint(owners) for runner in kind.runners):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.containers import flatten, has_values
+from ..core.containers import flatten, has_dtype
 from ..core.errors import refuse_compiled
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
@@ -28,7 +28,7 @@ from .outside import Outside
 from .simplify import simplified
 from .trace import memory_owner
 
-# What makes a result of a program the type that the function itself returns.
+# By the kind of a result (`type_of`): what turns the program's result into the type that the function itself returns.
 GIVEN: dict[str, Callable[[Any], Any]] = {
     "array": np.asarray,
     "tensor": lambda x: constant(np.asarray(x)),
@@ -39,32 +39,32 @@ GIVEN: dict[str, Callable[[Any], Any]] = {
 
 
 def compiled(x: Any) -> Any:
-    """The op of a result that has a graph where the function itself computes it."""
+    """Stand for the op of a program's result, where the function itself would return a result with a graph."""
     return x
 
 
 COMPILED = Primitive(compiled, refuse_compiled)
-NOTHING = constant(np.zeros(()))  # in the place of the graph
+NOTHING = constant(np.zeros(()))  # the one argument of such a result, in the place of a graph
 PATHS = ((0, refuse_compiled),)
 
 
 def without_graph(x: Tensor) -> Tensor:
-    """Return the result of a program, which has no graph: `backward` says so, where a constant would be silent."""
+    """Return a program's result as one whose graph is missing: `backward` raises, where a constant would be silent."""
     x._requires_grad, x.op, x.params, x._paths = True, COMPILED, {}, PATHS
     x.args, x._values = (NOTHING,), (NOTHING._data,)
     return x
 
 
 class Left(NamedTuple):
-    """The result of a loop that stopped early, as a check failed: how many calls it did not do."""
+    """The result of a loop that stopped early because a check failed: the number of calls that are left."""
 
     calls: int
 
 
 class Runner:
-    """A program that runs instead of its function: `call(args, kwargs, n)` does n calls in one go, or gives MISFIT.
+    """A program that runs instead of its function: `call(args, kwargs, n)` does n calls in one go, or returns MISFIT.
 
-    Where the program raises, nothing has been written: the function itself runs, so that the user sees what it shows.
+    If the program raises, it has written nothing. The function itself then runs, so that the user sees its own error.
 
     Parameters
     ----------
@@ -73,8 +73,9 @@ class Runner:
     args, kwargs
         Those of the traced call.
     outside : Outside
+        What the function reads besides its arguments.
     moving : container of int
-        The places of float arguments that are inputs.
+        The positions of float arguments that may have other values in each call.
     """
 
     def __init__(self, compared: Compared, args: Any, kwargs: Any, outside: Outside, moving: Container[int]) -> None:
@@ -108,7 +109,7 @@ class Runner:
         self.call = names.function("call(args, kwargs, n=1)", conditions, body)
 
     def served(self) -> int:
-        """Return how many calls it has served: `count` is safe in threads, but only its repr shows its value."""
+        """Return how many calls were served: `count` is safe in threads, but only its repr shows its value."""
         return int(repr(self.calls).removeprefix("count(").removesuffix(")"))
 
     def fits(self, args: Any, kwargs: Any) -> bool:
@@ -116,7 +117,7 @@ class Runner:
         return self.call(args, kwargs, 0) is not MISFIT
 
     def frame(self) -> Any:
-        """The program on the arrays that stay the same."""
+        """Return the program's (step, loop) on the arrays that stay the same, with buffers of its own."""
         return self.emitted.frame([array_of(x, ()) for x in self.emitted.fixed])
 
 
@@ -132,7 +133,7 @@ def state_conditions(program: Steps, names: Names) -> list[str]:
 
 
 def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
-    """Return the lines that end a call: they count writes, set modes and gradients, and return the results."""
+    """Return the lines that end a call: they set training modes, count writes, set gradients, return the results."""
     lines = [f"{guard.names(module)}.training = {mode}" for module, mode in program.modes]
     lines += guard.marks(program)
     results = [x for x in program.result if isinstance(x, Value) and x.kind == RESULT]
@@ -164,26 +165,26 @@ def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard, copied: bool)
 
 
 def owned(array: Any) -> Any:
-    """A gradient in memory of its own."""
+    """Return a gradient that owns its memory."""
     array = np.asarray(array)
     return array if array.base is None else array.copy()
 
 
 class Compared:
-    """A call that the function answers, while its program runs on copies; every bit must be the same.
+    """A call that the function answers, while its program runs on copies: all bits must be the same.
 
     Attributes
     ----------
     same : bool or None
         None where the program raised: a check of it failed.
     types : list of str
-        Of each result, what the function itself returns: a tensor, an array, a number of NumPy's or Python's.
+        The kind of each result that the function itself returns, as `type_of` names it.
     same_memory : dict of int to (Value, str)
-        Results that show the memory of an input: the input, and the attribute of a Tensor that returns the same.
+        By position, the results that show an input's memory: the input, and the attribute of it that is the result.
     copied : set of int
-        Results that a program has to copy.
+        The positions of the results that a program has to copy.
     shares : str
-        The name of a Tensor of which a result shows the memory in another way; empty if there is none.
+        The name of a Tensor whose memory a result shows in a way that no program can repeat; empty if there is none.
     """
 
     def __init__(
@@ -229,22 +230,25 @@ class Compared:
 
 
 def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], compared: Compared) -> None:
-    """Note which results show the memory of an input or of its gradient, as `return w.grad` and `return x` do.
+    """Note which results show the memory of an input or of its gradient, as with `return w.grad` and `return x`.
 
-    A program returns the same: `same_memory` tells how. If it would return a copy, or the other way round, `copied`
-    lists what has to be one, and `shares` names whose memory it is if that cannot be done.
+    Results of a program must share memory exactly where those of the function do: otherwise a write into a result would
+    change an input, or would not. `same_memory` lists results to be taken from an input, `copied` those to be copied,
+    and `shares` names the memory where neither helps.
     """
     program, leaves = compared.program, compared.leaves
+    # By owner of memory, the input that it belongs to: for the function itself, and for the program, which ran on
+    # copies.
     held = [(x, value_of(x, leaves)) for x in dict.fromkeys([*program.inputs(), *(at for at, _ in program.gradients)])]
     owners = {id(memory_owner(getattr(of, "_data", of))): x for x, of in held}
     owners |= {id(memory_owner(of._grad)): x for x, of in held if getattr(of, "_grad", None) is not None}
     of_program = {id(memory_owner(a)): x for x, a in copies.items()}
     targets, shown = {target for target, _ in program.writes}, dict[int, tuple[Any, Any]]()
     for i, y in enumerate(returned):
-        if not has_values(y) or isinstance(y, np.generic):
+        if not has_dtype(y) or isinstance(y, np.generic):
             continue
-        x: Any = owners.get(id(memory_owner(y)))
-        at: Any = of_program.get(id(memory_owner(found[i])))
+        x: Any = owners.get(id(memory_owner(y)))  # the input whose memory the function's result shows, or None
+        at: Any = of_program.get(id(memory_owner(found[i])))  # the same of the program's result
         of = None if x is None else value_of(x, leaves)
         shown[i] = id(memory_owner(y)), id(memory_owner(found[i]))
         is_copy = getattr(program.result[i], "kind", RESULT) != RESULT  # a program returns copies of what it is given
@@ -261,6 +265,7 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
             compared.copied.add(i)
         elif differs:
             compared.shares = (x or at).name or "a Tensor"
+    # Two results may also share memory with each other.
     own = [i for i in shown if i not in compared.same_memory and i not in compared.copied]
     for i, j in itertools.combinations(own, 2):
         (one, of_one), (two, of_two) = shown[i], shown[j]
@@ -276,24 +281,25 @@ def shows(x: Any) -> Any:
 
 
 def leaves_as_found(program: Steps) -> bool:
-    """Return True if the state after a call fits the next one, so that a loop needs no check between calls."""
+    """Return True if each call leaves the gradients as it found them: a loop then needs no check between calls."""
     left = {target.of: g is not None for target, g in program.gradients if target.kind == TENSOR}
     reads = any(x.kind == GRADIENT for x in program.inputs())
     return not reads and all(left.get(tensor, had) is had for tensor, had in program.met.items())
 
 
 def memory_met(program: Steps) -> frozenset[int]:
-    """The ids of the owners of memory that a writing program captured; no argument may share that memory."""
+    """Return the ids of the owners of memory that a writing program captured; no argument may share that memory."""
     known = [x.of for x in program.inputs() if x.kind in (TENSOR, ARRAY)] if program.writes else []
     return frozenset(id(memory_owner(x)) for x in known)
 
 
 def value_of(target: Value, arguments: list[Any]) -> Any:
-    """The Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
+    """Return the Tensor, array or Generator that an input stands for, in a call with these leaves as arguments."""
     return arguments[target.of] if target.kind == ARGUMENT else target.of
 
 
 def array_of(x: Value, leaves: Any) -> Any:
+    """Return the array that an input stands for; a Generator stays one."""
     of = value_of(x, leaves)
     if x.kind == GRADIENT:
         return of._grad
@@ -303,7 +309,7 @@ def array_of(x: Value, leaves: Any) -> Any:
 
 
 def type_of(x: Any) -> str:
-    """Return the kind of a result, which a program must give too."""
+    """Return the kind of a result, a key of GIVEN; a program's result must have the same."""
     if isinstance(x, Tensor):
         return "recorded" if x._requires_grad and x.op is not None else "tensor"
     return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "plain"
@@ -312,17 +318,19 @@ def type_of(x: Any) -> str:
 def as_type(x: Any, kind: str) -> Any:
     """Return a result of a program as the type that the plain function returns."""
     data = as_ndarray(x)
-    return GIVEN[kind](data) if has_values(data) else x
+    return GIVEN[kind](data) if has_dtype(data) else x
 
 
 def equal(a: Any, b: Any) -> bool:
-    if not (has_values(a) and has_values(b)):
+    """Return True if two results have the same bits."""
+    if not (has_dtype(a) and has_dtype(b)):
         return unchanged(a, b)
     return same_bits(np.asarray(a), np.asarray(b))
 
 
 def close(a: Any, b: Any) -> bool:
-    if not (has_values(a) and has_values(b)):
+    """Return True if two results are equal up to rounding, for backends that sum in another order."""
+    if not (has_dtype(a) and has_dtype(b)):
         return equal(a, b)
     a, b = np.asarray(a), np.asarray(b)
     if (a.shape, a.dtype) != (b.shape, b.dtype) or a.dtype.kind not in "fc":
@@ -333,7 +341,7 @@ def close(a: Any, b: Any) -> bool:
 
 
 def difference(first: Steps, second: Steps) -> str | None:
-    """Return where two traces of a function took other steps, or met another array."""
+    """Return in words where two traces of a function differ, in a step, an array or a result; None if nowhere."""
     for old, new in zip(first.steps, second.steps, strict=False):
         if (old.op, repr(old.params)) != (new.op, repr(new.params)):
             place = f": {format_location(new.where)}" if new.where else ""

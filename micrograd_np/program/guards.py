@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.containers import attributes, has_values, is_its_own_dict, open_container
+from ..core.containers import attributes, has_dtype, is_its_own_dict, open_container
 from ..core.context import CURRENT
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
@@ -206,7 +206,7 @@ class Guard:
             wanted = x._requires_grad
             flag = f"{path}._requires_grad and {path} is {self.names(x)}" if wanted else f"not {path}._requires_grad"
             return [flag, *self.laid_out(f"{path}._data", x._data)]
-        if has_values(x):
+        if has_dtype(x):
             return self.laid_out(path, x)
         if type(x) is float:
             self.floats.append(len(self.leaves) - 1)  # the place of x: it was appended just before
@@ -224,7 +224,7 @@ class Guard:
     def look_at_memory(self) -> None:
         """Add the conditions that arguments share memory exactly as they did in the traced call."""
         pairs = zip(self.leaves, self.paths, strict=True)
-        arrays = [(x, path) for x, path in pairs if has_values(x)]
+        arrays = [(x, path) for x, path in pairs if has_dtype(x)]
         owners = [f"id({self.memory_of(x, path)})" for x, path in arrays]
         apart = len({id(memory_owner(x)) for x, _ in arrays}) == len(arrays)
         if arrays and self.elsewhere:

@@ -1,4 +1,7 @@
-"""A program as loops over single numbers, which numba makes machine code of: an extra that nothing else knows of."""
+"""The numba backend: a program becomes loops over single numbers, which numba compiles to machine code.
+
+Only `compile` imports this file, and only for backend="numba".
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,12 @@ from .numba_loops import REDUCTIONS, Plan, Text, formula_of, view_of
 from .record import record
 from .simplify import simplified
 
+# The dtypes that the loops compute with.
 KINDS = tuple(map(np.dtype, ("f8", "f4", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?")))
 
 
 class Machine:
-    """As `Emitted`, to the last bits but one: numba adds up in another order."""
+    """A program as machine code, used like `codegen.Emitted`; the last bits differ, as numba sums in another order."""
 
     exact = False
 
@@ -35,7 +39,11 @@ class Machine:
         self.ends = [*results, *(True for _, g in program.gradients if g is not None)]
 
     def frame(self, fixed: list[Any]) -> Any:
-        """(step, loop): one call, and n - 1 of them, with these arrays for those that stay; how many are left."""
+        """Return (step, loop) on the arrays that stay the same.
+
+        `step(*given)` does one call. `loop(n, *given)` does n - 1 calls and returns how many of the n are left: 1, or
+        more if a check failed.
+        """
 
         def run(n: int, given: Any) -> Any:
             arrays = dict(zip([*self.fixed, *self.given], [*fixed, *given], strict=True))
@@ -51,10 +59,10 @@ class Machine:
 
 
 def loops(program: Steps) -> str:
-    """The source of `run(n, ...)`, which does the program's step n times in place.
+    """Return the source of `run(n, ...)`, which runs the program n times in place.
 
-    Its parameters after n are the program's inputs. It returns how many steps are left, of which the first would have
-    written a nan or inf, and fresh arrays: the values that the last step returned, then the gradients that it left.
+    Its parameters after n are the program's inputs. It returns how many runs are left, as the next one would have
+    written a nan or inf; then new arrays: the results of the last run, and the gradients that it left.
     """
     simple = simplified(lowered(program))
     refuse_unspelled(simple)
@@ -62,21 +70,21 @@ def loops(program: Steps) -> str:
 
 
 def jitted(program: Steps) -> Callable[..., tuple[Any, ...]]:
-    """The loops as machine code, which other threads run beside. Its last bits are not those of NumPy."""
+    """Return the loops as machine code, which runs without the GIL; its last bits are not those of NumPy."""
     import numba  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     return numba.njit(compiled(loops(program)), nogil=True, error_model="numpy")  # type: ignore[no-any-return]
 
 
 def compiled(text: str) -> Callable[..., tuple[Any, ...]]:
-    """The function `run` of a text, in plain Python."""
+    """Return the function `run` of a text, in plain Python."""
     names: dict[str, Any] = {"math": math, "np": np}
     exec(text, names)
     return names["run"]  # type: ignore[no-any-return]
 
 
 def refuse_unspelled(program: Steps) -> None:
-    """One error for all rows that have no loops."""
+    """Raise one error that names all rows without loops, if there are any."""
     lines: dict[str, None] = {}
     for step in program.steps:
         if reason := unspelled(step):
@@ -92,7 +100,7 @@ def refuse_unspelled(program: Steps) -> None:
 
 
 def unspelled(step: Step) -> str | None:
-    """Why a step has no loops."""
+    """Return why a step has no loops; None if it has."""
     if draws(step.op):
         return "a NumPy Generator draws, which loops cannot ask"
     if step.output.shape is None or step.output.dtype not in KINDS:
@@ -108,22 +116,24 @@ BLAS = 2000  # multiplications from which on a call of BLAS is faster than loops
 
 
 def lowered(program: Steps) -> Steps:
-    """The program with such rows taken apart, to the last bits but a few."""
+    """Return the program with each row replaced by its simpler parts, if it has any; a few last bits may differ."""
     return replace(program, steps=[part for step in program.steps for part in parts_of(step)])
 
 
 def parts_of(step: Step) -> Iterator[Step]:
-    """The steps that a step consists of, the last of which makes its output."""
+    """Yield the simpler steps that a step consists of; the last one makes its output."""
     decomposition = step.op.decomposition or PRODUCTS.get(step.op)
     if not decomposition or step.output.shape is None or fits_blas(step):
         yield step
         return
+    # The decomposition is recorded on zeros: only shapes and dtypes count.
     zeros = tuple(np.zeros(x.shape, x.dtype) for x in step.inputs)
     parts = record(lambda *arrays: decomposition(*arrays, **step.params), zeros, {})[1]
     (result,) = parts.result
-    if (result.kind, result.dtype) != (RESULT, step.output.dtype):
+    if (result.kind, result.dtype) != (RESULT, step.output.dtype):  # it returns an argument, or another dtype
         yield step
         return
+    # In place of the values of that record: those of the program.
     values = dict(zip([*parts.arguments, result], [*step.inputs, step.output], strict=True))
     values |= {x: Value(CONSTANT, x.of, x.shape, x.dtype, x.strides) for x in parts.inputs() if x not in values}
     for part in parts.steps:
@@ -142,14 +152,14 @@ def fits_blas(step: Step) -> bool:
 
 
 def _dot(x: Any, y: Any) -> Any:
-    """The last axis of x meets the second to last of y, or its only one."""
+    """Write np.dot as a sum over the last axis of x and the second-to-last axis of y, or y's only axis."""
     if y.ndim == 1:
         return np.sum(x * y, axis=-1)
     return np.sum(np.reshape(x, (*x.shape[:-1], *[1] * (y.ndim - 2), x.shape[-1], 1)) * y, axis=-2)
 
 
 def _matmul(x: Any, y: Any) -> Any:
-    """As dot, at equal places in both stacks of matrices."""
+    """Write np.matmul as a sum, as for dot, but of matrices at equal places in both stacks."""
     if x.ndim < 2 or y.ndim < 2:
         return _dot(x, y)
     return np.sum(np.expand_dims(x, -1) * np.expand_dims(y, -3), axis=-2)

@@ -6,10 +6,10 @@ the guard (`guards`): the same object, or an equal number or word. A kind that h
 refused where code reads it. That is what keeps a program from giving other numbers than its function: nothing is
 trusted because it is unknown.
 
-Two things keep the walk short, and both must err on the side of looking too much. What no code names is not read: an
-edge waits in `later` until code that can run has its name in it, and as soon as code asks for names that it computes
-(`getattr`), all names count. And an object may be reached without its contents being read (`read=False`): a Tensor's
-array, or the list in which an optimiser holds its parameters.
+Two things keep the walk short; in doubt, they must look at too much and not at too little. First, what no code names is
+not read: an edge waits in `later` until code that can run has its name in it. As soon as code asks for names that it
+computes (`getattr`), all names count. Second, an object may be reached without its contents being read (`read=False`):
+a Tensor's array, or the list in which an optimiser holds its parameters.
 """
 
 from __future__ import annotations
@@ -28,19 +28,20 @@ from .guards import ATOMS, Names, is_atom
 from .readers import READERS, Edge, Found, Place, edge_to, instance, of_attributes
 from .trace import TraceError, memory_owner
 
-MOST = 20_000  # objects
-CONDITIONS = 1_000  # on objects that are not of this package: they are all looked at in each call
-BYTES = 2**18  # of all arrays that are compared in each call
+# All conditions are looked at before each call, so there are limits.
+MOST = 20_000  # objects that the walk reaches
+CONDITIONS = 1_000  # on objects that are not of this package
+BYTES = 2**18  # of all arrays whose contents are compared
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
 # Types of C whose objects never change, or hold nothing that is computed with.
 STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-# The last has another name from Python 3.13 on.
+# From Python 3.13 on, the last one here has another name.
 STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 
 
 class TooMuch(Exception):  # noqa: N818
-    """Something cannot be compared before each call, or is another each time: the function runs as it is."""
+    """Something takes too long to compare before each call, or changes each time: the function runs as it is."""
 
 
 class Outside:
@@ -50,19 +51,19 @@ class Outside:
     ----------
     function : callable
     leaves : sequence
-        The arguments; what is no array is walked through.
+        The arguments; those that are no arrays are walked through, too.
     strict : bool
-        Whether what cannot be compared is refused: a printed program has no guard, and only its generators are looked
-        for.
+        Whether to raise for what cannot be compared. A printed program has no guard: it needs only the generators.
 
     Attributes
     ----------
     edges : list of Edge
     names : Names
-        Of the objects in the edges.
+        The names that the edges have for objects.
     generators : list of (path, generator)
     owners : set of int
-        The ids of what holds the memory of arrays: any other array was made inside the function.
+        The ids of the owners of the memory of all arrays that were reached. An array of another owner was made inside
+        the function.
     """
 
     def __init__(self, function: Any, leaves: Any, strict: bool = True) -> None:
@@ -73,7 +74,7 @@ class Outside:
         self.owners: set[int] = set()
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
-        self.named: set[str] = set()
+        self.named: set[str] = set()  # the names in the code that can run
         self.conditions = self.bytes = 0
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
@@ -100,7 +101,7 @@ class Outside:
                 break
 
     def check_cost(self, place: Place, found: list[Edge | Place]) -> None:
-        """Refuse what takes too long to be compared before each call, as a list of hundreds of arrays."""
+        """Refuse what takes too long to compare before each call, such as a list of hundreds of arrays."""
         if not is_ours(type(place.value)) and id(place.value) not in self.inner:
             self.conditions += sum(isinstance(x, Edge) for x in found)
         if isinstance(place.value, np.ndarray) and any(isinstance(x, Edge) for x in found):
@@ -110,6 +111,7 @@ class Outside:
             self.refuse_size(f"{name if name.isidentifier() else 'what it reads'} takes too long to compare")
 
     def add(self, *found: Edge | Place) -> None:
+        """Keep the edges; walk on from the places later."""
         for x in found:
             if isinstance(x, Edge):
                 self.edges.append(x)
@@ -117,14 +119,14 @@ class Outside:
                 self.pending.append(x._replace(path=x.path[-200:]))
 
     def when_named(self, name: str, *found: Edge | Place) -> None:
-        """Take these up once code that can run names them."""
+        """Add these edges and places, now or as soon as code that can run has the name in it."""
         if self.is_named(name):
             self.add(*found)
         else:
             self.later[name] += found
 
-    def name(self, names: frozenset[str]) -> None:
-        """Code that can run has these names in it."""
+    def add_names(self, names: frozenset[str]) -> None:
+        """Note that code that can run has these names in it; add what waits for them, refuse what hides a state."""
         new = set(names - self.named)
         self.named |= new
         for name in sorted(new & self.hidden.keys()):
@@ -136,9 +138,11 @@ class Outside:
             self.add(*self.later.pop(name))
 
     def is_named(self, name: str) -> bool:
+        """Return True if code that can run has the name in it, or computes names."""
         return self.by_name or name in self.named
 
     def refuse(self, what: str) -> None:
+        """Raise for what a guard cannot compare: the user has to change the function."""
         if self.strict:
             raise TraceError(
                 f"{what}, and a program cannot look at that before each call. Read it outside and give it as an "
@@ -146,16 +150,17 @@ class Outside:
             )
 
     def refuse_size(self, what: str) -> None:
+        """Raise for what a guard should not compare: the function runs as it is."""
         if self.strict:
             raise TooMuch(what)
 
     def check_plain(self, path: str, x: Any) -> None:
-        """A class of arrays with an arithmetic of its own: a traced run computes with Tensors instead."""
+        """Refuse arrays of a class with an arithmetic of its own: a traced run would compute with Tensors."""
         if isinstance(x, np.ndarray) and type(x) not in PLAIN_ARRAYS:
             self.refuse_size(f"{path} is a {full_name(type(x))}, which computes in a way of its own")
 
     def refuse_state(self, path: str, name: str) -> None:
-        """Refuse a library's thing that hides a state; it is named once, where its path ends in its name."""
+        """Refuse an object of a library that hides a state; the message names it once if its path ends in its name."""
         same = path.split(".")[-1] == name.split(".")[-1]
         self.refuse(f"{name if same else f'{path} is {name}, which'} has a state of its own")
 
@@ -169,19 +174,20 @@ class Outside:
                 self.hidden[name] += found
 
     def first_changed(self) -> str | None:
-        """The path of something that is not what it was."""
+        """Return the path of the first thing that has changed since the walk, or None."""
         if self.holds(" and ".join(edge.text for edge in self.edges) or "True"):
             return None
         return next((edge.path for edge in self.edges if not self.holds(edge.text)), None)
 
     def holds(self, text: str) -> bool:
+        """Return True if a condition holds now; one that raises does not."""
         try:
             return bool(eval(text, self.names.scope))
         except Exception:
             return False
 
     def restore(self) -> tuple[str | None, str | None]:
-        """Put back what was set anew or put into containers: the paths of what was, and of what could not be."""
+        """Undo what a run changed; return the path of a change, and of one that cannot be undone, or None for each."""
         changed, kept = self.first_changed(), None
         for edge in self.edges if changed else ():
             if not self.holds(edge.text):
@@ -254,5 +260,6 @@ def is_stateless(kind: type) -> bool:
 
 
 def is_generator(x: Any) -> bool:
+    """Return True for a generator of random numbers, except for one that asks the operating system."""
     python = isinstance(x, random.Random) and not isinstance(x, random.SystemRandom)
     return python or isinstance(x, np.random.Generator | np.random.RandomState | np.random.BitGenerator)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import errors
-from ..core.containers import flatten, has_values, walk_paths
+from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
@@ -54,7 +54,7 @@ class Arguments:
         self.paths = [path for path, _, is_leaf in found if is_leaf]
         self.twins = twins(leaves)
         self.wanted = [isinstance(x, Tensor) and x.requires_grad for x in leaves]
-        read = {path: Shaped.of(x) for path, x in zip(self.paths, leaves, strict=True) if has_values(x)}
+        read = {path: Shaped.of(x) for path, x in zip(self.paths, leaves, strict=True) if has_dtype(x)}
         self.traced = by_path(self.defaults | given) | read
 
     def leaves(self, args: Any, kwargs: Any) -> list[Any]:
@@ -101,8 +101,8 @@ class Shaped(NamedTuple):
 def serves(then: Any, now: Any) -> bool:
     """Return True if a program that was traced with one value serves another."""
     if isinstance(then, Shaped):
-        return (has_values(now) or isinstance(now, int | float | complex)) and Shaped.of(now) == then
-    return now is then or (type(now) is type(then) and not has_values(now) and bool(now == then))
+        return (has_dtype(now) or isinstance(now, int | float | complex)) and Shaped.of(now) == then
+    return now is then or (type(now) is type(then) and not has_dtype(now) and bool(now == then))
 
 
 def twins(leaves: list[Any]) -> list[int]:
@@ -113,7 +113,7 @@ def twins(leaves: list[Any]) -> list[int]:
 
 def described_value(x: Any) -> str:
     """A part of an argument, as an error shows it."""
-    if isinstance(x, Shaped) or has_values(x):
+    if isinstance(x, Shaped) or has_dtype(x):
         return str(x if isinstance(x, Shaped) else Shaped.of(x))
     return f"a {x.__name__}" if isinstance(x, type) else reprlib.repr(x)
 

@@ -1,7 +1,6 @@
-"""Readers of objects: which conditions say that an object is as it was, and which objects it leads to.
+"""Readers of objects: each tells by which conditions an object of its kind is as it was, and to which others it leads.
 
-There is a reader for each kind of object. It yields the edges of an object, which become conditions of a guard, and the
-places that they lead to, which the walk in `outside` takes up.
+A reader yields edges, which become the conditions of a guard, and places, from which the walk in `outside` goes on.
 """
 
 from __future__ import annotations
@@ -30,25 +29,25 @@ from .guards import MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
 # The walk; its module imports this one. It offers `names` (the Names of the guard), `is_named(name)` (whether some code
-# uses this attribute name), `when_named(name, *found)` (take these up only if so), `name(names)` (code uses these
+# uses this attribute name), `when_named(name, *found)` (add these only if so), `add_names(names)` (code uses these
 # names), `inner` (ids of values in objects of this package), `owners` (ids of memory owners), and `refuse...`.
 Outside = Any
 LARGE = 2**16  # bytes: an array or a text that is larger is not compared before each call
 LONG = 1000  # entries: a longer collection is not compared
-MANY = 8  # numbers that are compared together
-ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
+MANY = 8  # entries: the numbers of a collection of so many are compared together
+ADDRESSES = {"__array_interface__", "__array_struct__"}  # attributes by which NumPy reads the memory of other objects
 
 
 class Edge(NamedTuple):
-    """A condition, and the path of what it is about."""
+    """A condition as source, and the path of the object that it is about."""
 
     path: str
     text: str
-    undo: str = ""  # a statement after which it holds again
+    undo: str = ""  # a statement after which the condition holds again
 
 
 class Place(NamedTuple):
-    """A value, how it is reached, and whether code may read what is in it."""
+    """A value, the path to it, and whether code may read its contents."""
 
     path: str
     value: Any
@@ -64,16 +63,17 @@ def edge_to(walk: Outside, path: str, now: str, value: Any, read: bool = True) -
 
 
 def item(walk: Outside, path: str, holder: Any, key: Any, value: Any, read: bool = True) -> tuple[Edge, Place]:
+    """Return the edge to an entry of a container, and its place."""
     return edge_to(walk, path, f"{walk.names(holder)}[{walk.names.key(key)}]", value, read)
 
 
 def gives(walk: Outside, path: str, look: str, x: Any, then: Any, undo: str = "") -> Edge:
-    """Return the edge: the expression `look`, with x in place of {}, still equals `then`."""
+    """Return the edge that the expression `look`, with x in place of {}, still equals `then`."""
     return Edge(path, f"{look.format(walk.names(x))} == {walk.names.key(then)}", undo)
 
 
 def refill(walk: Outside, x: Any) -> str:
-    """A statement that puts into a container what is in it now."""
+    """Return a statement that puts into a container what is in it now."""
     name = walk.names(x)
     if isinstance(x, dict | set | deque):
         return f"{name}.clear(); {name}.{'extend' if isinstance(x, deque) else 'update'}({walk.names(copy.copy(x))})"
@@ -82,7 +82,7 @@ def refill(walk: Outside, x: Any) -> str:
 
 
 def instance(walk: Outside, place: Place) -> Found:
-    """The `__dict__` and slots of an object, and its class, whose methods may run."""
+    """Read an object made by a `class` statement: its `__dict__` and slots, and its class, whose methods may run."""
     path, x, _ = place
     kind: Any = type(x)
     users, name_of = is_users(kind), walk.names
@@ -97,7 +97,7 @@ def instance(walk: Outside, place: Place) -> Found:
     if isinstance(parts, dict) and parts is not x:
         held = [(name, f"{name_of(parts)}[{name!r}]", value) for name, value in parts.items()]
         yield from counted(walk, place, bool(parts) or users or open_to_others)
-        if hasattr(kind, "_entries"):  # ours, whose attributes are a list
+        if hasattr(kind, "_entries"):  # ours: a container of modules, whose attributes are its entries, in order
             yield gives(walk, path, "[*{}]", parts, list(parts))
         order_of(walk, path, name_of(parts), parts)
     for name in bytecode.slots(kind) if users or open_to_others else ():
@@ -106,7 +106,7 @@ def instance(walk: Outside, place: Place) -> Found:
         else:
             yield Edge(path, f"not hasattr({name_of(x)}, {name!r})", f"del {name_of(x)}.{name}")
     for name, now, value in held:
-        if name in getattr(kind, "_unguarded", ()):  # ours, and made of the others
+        if name in getattr(kind, "_unguarded", ()):  # ours, and computed from the other attributes
             continue
         if is_ours(kind):
             walk.inner.add(id(value))
@@ -125,7 +125,10 @@ def instance(walk: Outside, place: Place) -> Found:
 
 
 def counted(walk: Outside, place: Place, always: bool) -> Found:
-    """The `__dict__` of an object; where it is empty, code may ask for an attribute that is set later."""
+    """Yield the condition that an object's `__dict__` is the same one and has as many entries.
+
+    Without `always`, for an object that has none, it waits for code that asks whether there are some (`hasattr`).
+    """
     path, x, _ = place
     name, parts = walk.names(x), walk.names(x.__dict__)
     same = f"{name}.__dict__ is {parts}"
@@ -137,13 +140,13 @@ def counted(walk: Outside, place: Place, always: bool) -> Found:
 
 
 def order_of(walk: Outside, path: str, text: str, parts: Any) -> None:
-    """The order of attributes counts where code goes through all of them."""
+    """Compare the order of attributes, as soon as code goes through all of them."""
     for name in bytecode.IN_ORDER:
         walk.when_named(name, Edge(path, f"[*{text}] == {walk.names(list(parts))}"))
 
 
 def attribute(walk: Outside, path: str, now: str, value: Any, read: bool) -> Found:
-    """An attribute: what is in its value counts where code names the attribute."""
+    """Yield the edge to an attribute; the contents of its value count only if code names the attribute."""
     name = path.rpartition(".")[2]
     read = read or walk.is_named(name)
     yield from edge_to(walk, path, now, value, read)
@@ -152,10 +155,11 @@ def attribute(walk: Outside, path: str, now: str, value: Any, read: bool) -> Fou
 
 
 def of_array(walk: Outside, place: Place) -> Found:
+    """Read an array: its shape and its bytes, unless only the program reads its numbers."""
     path, x, read = place
     walk.owners.add(id(memory_owner(x)))
     walk.check_plain(path, x)
-    if not read:  # nobody reads its numbers but the program, at each call
+    if not read:  # the program reads its numbers at each call, and nothing else does
         return
     if x.dtype == object:
         yield gives(walk, path, "{}.shape", x, x.shape)
@@ -170,6 +174,7 @@ def of_array(walk: Outside, place: Place) -> Found:
 
 
 def of_bytes(walk: Outside, place: Place) -> Found:
+    """Read a mutable sequence of bytes or numbers."""
     path, x, read = place
     if read:
         if len(x) > LARGE:
@@ -178,14 +183,14 @@ def of_bytes(walk: Outside, place: Place) -> Found:
 
 
 def of_long(walk: Outside, place: Place) -> Found:
-    """A collection that is too long to be looked at: read, it is refused; else its length has to stay."""
+    """Read a collection too long to compare: refuse it if code reads its contents; otherwise its length must stay."""
     if place.read:
         walk.refuse_size(f"{place.path} has {len(place.value)} entries, more than {LONG}")
     yield gives(walk, place.path, "len({})", place.value, len(place.value))
 
 
 def of_list(walk: Outside, place: Place) -> Found:
-    """A list, tuple, set, deque or array of objects."""
+    """Read a list, tuple, set, deque or array of objects."""
     path, x, read = place
     if len(x) > LONG:
         yield from of_long(walk, place)
@@ -205,6 +210,7 @@ def of_list(walk: Outside, place: Place) -> Found:
 
 
 def of_dict(walk: Outside, place: Place) -> Found:
+    """Read a dict: its keys in their order, and its values."""
     path, x, read = place
     if isinstance(x, defaultdict):
         yield from of_attributes("default_factory")(walk, place)
@@ -228,12 +234,13 @@ def of_dict(walk: Outside, place: Place) -> Found:
 
 
 def of_function(walk: Outside, place: Place) -> Found:
+    """Read a function: what it closes over and, if it is the user's, its code and all that the code names."""
     path, f, _ = place
     walk.refuse_names_of("builtins.function", path)
     cells = dict(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True))
     if is_users(f):
         filled = {name: cell.cell_contents for name, cell in cells.items() if not is_empty(cell)}
-        walk.name(bytecode.names_in(f.__code__))
+        walk.add_names(bytecode.names_in(f.__code__))
         for name, part in bytecode.attributes_of(f.__code__):
             module: Any = ChainMap[str, Any](filled, f.__globals__, sys.modules).get(name)
             if not isinstance(module, ModuleType) or is_users(module):
@@ -243,7 +250,7 @@ def of_function(walk: Outside, place: Place) -> Found:
             value = vars(module).get(part, len)
             if is_atom(value) or (type(value) in READERS and not callable(value) and type(value) is not ModuleType):
                 yield from item(walk, f"{name}.{part}", vars(module), part, value)
-        # Editors put new code into an old function.
+        # A notebook or an editor that reloads code may put new code into an old function.
         parts = [part for part in ("__code__", "__defaults__", "__kwdefaults__") if getattr(f, part) is not None]
         yield from of_attributes(*parts)(walk, place)
         for name in bytecode.global_names(f):
@@ -251,7 +258,7 @@ def of_function(walk: Outside, place: Place) -> Found:
                 yield from item(walk, name, f.__globals__, name, f.__globals__[name])
             elif name in HIDDEN["builtins"]:
                 walk.refuse(f"{place.path} calls {name}()")
-            else:  # Python's own, until a variable hides it
+            else:  # a builtin, as long as no global variable of this name hides it
                 hidden = walk.names(f.__globals__)
                 yield Edge(name, f"{name!r} not in {hidden}", f"del {hidden}[{name!r}]")
         for name, module in bytecode.imported(f):
@@ -270,7 +277,7 @@ def of_function(walk: Outside, place: Place) -> Found:
 
 
 def of_module(walk: Outside, place: Place) -> Found:
-    """The variables of a module that code names; of a library's, only whether they are known to hide a state."""
+    """Read those variables of a module that code names; a library's module only for names known to hide a state."""
     path, module, _ = place
     users = is_users(module)
     if not users:
@@ -287,7 +294,7 @@ def of_module(walk: Outside, place: Place) -> Found:
 
 
 def of_class(walk: Outside, place: Place) -> Found:
-    """The entries of a user's class that code names, or that Python or a library calls.
+    """Read the entries of a user's class that code names, or that Python or a library calls.
 
     If only an object leads to the class, its constructors (`bytecode.MAKERS`) run only where code names them.
     """
@@ -321,9 +328,9 @@ def of_class(walk: Outside, place: Place) -> Found:
 
 
 def names_of(walk: Outside, place: Place) -> None:
-    """Take up the name and docstring of a function or class, which may be set anew, and what its name tells."""
+    """Add the name and docstring of a function or class, which may be set anew; refuse names known to hide a state."""
     path, x, _ = place
-    walk.name(bytecode.BY_NAME & {x.__name__})
+    walk.add_names(bytecode.BY_NAME & {x.__name__})
     if not is_users(x) and is_listed(x, HIDDEN):
         walk.refuse_state(path, full_name(x))
     elif not is_users(x) and is_listed(x, FILES):
@@ -336,7 +343,7 @@ Reader = Callable[[Outside, Place], Found]
 
 
 def of_attributes(*names: str) -> Reader:
-    """A reader of some of an object's attributes, which may be set anew."""
+    """Return a reader of some of an object's attributes, which may be set anew."""
 
     def reader(walk: Outside, place: Place) -> Found:
         path, x, _ = place
@@ -347,14 +354,14 @@ def of_attributes(*names: str) -> Reader:
 
 
 def of_context(walk: Outside, place: Place) -> Found:
-    """A context variable: its value, or none, and its default."""
+    """Read a context variable: its value, or none, and its default."""
     x = place.value
     yield from edge_to(walk, place.path, f"{walk.names(x)}.get(MISFIT)", x.get(MISFIT))
     yield from of_referents(walk, place)
 
 
 def of_logger(walk: Outside, place: Place) -> Found:
-    """A logger: whether it logs counts where code asks for that."""
+    """Read a logger: whether it logs counts only if code asks for that."""
     path, x, _ = place
     look = "({0}.getEffectiveLevel(), {0}.disabled, {0}.manager.disable)"
     now = x.getEffectiveLevel(), x.disabled, x.manager.disable
@@ -364,7 +371,7 @@ def of_logger(walk: Outside, place: Place) -> Found:
 
 
 def of_weak(walk: Outside, place: Place) -> Found:
-    """A weak reference. A guard would keep its object alive, so it is refused, except for classes and functions."""
+    """Read a weak reference. A guard would keep its object alive, so only one to a class or function is accepted."""
     path, x, _ = place
     if x() is not None and not isinstance(x(), type | FunctionType):
         walk.refuse_size(f"{path} is a weak reference, which a comparison would keep alive")
@@ -372,7 +379,7 @@ def of_weak(walk: Outside, place: Place) -> Found:
 
 
 def of_builtin(walk: Outside, place: Place) -> Found:
-    """`config.get`: a function of C, bound to what it reads."""
+    """Read a function of C and the object that it is bound to, as `config.get` is to a dict."""
     f = place.value
     names_of(walk, place)
     bound = getattr(f, "__self__", None)
@@ -381,22 +388,22 @@ def of_builtin(walk: Outside, place: Place) -> Found:
 
 
 def of_getter(walk: Outside, place: Place) -> Found:
-    """`operator.attrgetter("a.b")` and its like name attributes."""
+    """Read an `operator.attrgetter("a.b")` or its like, which names attributes."""
     parts = place.value.__reduce__()[1]
-    walk.name(frozenset(part for x in parts if isinstance(x, str) for part in x.split(".")))
+    walk.add_names(frozenset(part for x in parts if isinstance(x, str) for part in x.split(".")))
     yield from (Place(place.path, x) for x in parts)
 
 
 def of_cache(walk: Outside, place: Place) -> Found:
-    """`functools.lru_cache`: its misses and size, and the results that it holds."""
+    """Read a `functools.lru_cache`: its misses and size, and the results that it holds."""
     x = place.value
-    parts = get_referents(x)  # a limited one moves what was used last to the end
+    parts = get_referents(x)  # a limited cache moves what was used last to the end, so their ids are compared as a set
     ids = f"{{*map({walk.names(id)}, {walk.names(get_referents)}({walk.names(x)}))}}"
     now = f"({ids}, tuple({walk.names(x)}.cache_info())[1::2])"  # (hits, misses, maxsize, currsize)
     then = {*map(id, parts)}, tuple(x.cache_info())[1::2]
     yield Edge(place.path, f"{now} == {walk.names(then)}", f"{walk.names(x)}.cache_clear()")
     walk.names(parts)  # so that their ids stay theirs
-    # Where its size is limited, it has a dict of links. It refers to their class, and to the results themselves.
+    # A limited cache refers to a dict of links and to their class, which are skipped, and to the results themselves.
     links = {part for part in parts if isinstance(part, type)}
     for part in parts:
         if not (isinstance(part, type) or (type(part) is dict and any(type(link) in links for link in part.values()))):
@@ -404,7 +411,7 @@ def of_cache(walk: Outside, place: Place) -> Found:
 
 
 def is_empty(cell: Any) -> bool:
-    """Return True if a variable of an outer function has no value."""
+    """Return True if a variable of an outer function has no value yet."""
     try:
         return cell.cell_contents is cell
     except ValueError:
@@ -412,6 +419,7 @@ def is_empty(cell: Any) -> bool:
 
 
 def of_referents(walk: Outside, place: Place) -> Found:
+    """Read an object that never changes by the objects that it refers to."""
     yield from (Place(place.path, x, place.read) for x in get_referents(place.value))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.containers import flatten, has_values, walk_paths
+from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import Mode, tracing
 from ..core.errors import ArgumentTypeError
 from ..core.names import caller_location, format_location
@@ -152,7 +152,7 @@ def name_arguments(leaves: dict[str, Any], values: dict[Any, Value]) -> None:
 def own_argument(x: Any) -> Any:
     """An argument as a Tensor that is nobody else's: f may know the same one under another name, of which no later call
     speaks. One that wants a gradient has to be itself."""
-    if has_values(x) and not isinstance(x, Tensor):
+    if has_dtype(x) and not isinstance(x, Tensor):
         return constant(np.asarray(x))
     return x.detach() if isinstance(x, Tensor) and not x._requires_grad else x
 

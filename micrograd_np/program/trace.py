@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core.backward import Pull
-from ..core.containers import flatten, has_values
+from ..core.containers import flatten, has_dtype
 from ..core.context import no_grad
 from ..core.dispatch import apply, single
 from ..core.errors import TraceError as TraceError
@@ -413,7 +413,7 @@ def memory_owner(x: Any) -> Any:
 
 
 def is_array(x: Any) -> bool:
-    return has_values(x) and not isinstance(x, Tensor | np.generic)
+    return has_dtype(x) and not isinstance(x, Tensor | np.generic)
 
 
 def new(kind: str, of: Any, data: Any = None) -> Value:

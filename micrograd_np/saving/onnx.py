@@ -1,4 +1,8 @@
-"""A model as ONNX: its program, with the nodes of each row."""
+"""Export to ONNX: a model is traced to a program, and each step of it is written as ONNX nodes.
+
+A function `..._nodes(g, step)` writes the nodes of one row into the graph `g` and returns the name of the result; it
+returns None for what ONNX cannot express. A *form* is such a function.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ STARRED = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 class Graph:
-    """The ONNX nodes written so far, and the name of each value."""
+    """The ONNX nodes written so far, and the name of each value; the methods write nodes and return names."""
 
     def __init__(self, helper: Any, paths: dict[int, str]) -> None:
         self.helper = helper
@@ -41,7 +45,7 @@ class Graph:
         self.taken: set[str] = set()
 
     def unique(self, name: str) -> str:
-        """A name that nothing else has."""
+        """Return a name that nothing else has."""
         unique, number = name, 2
         while unique in self.taken:
             unique, number = f"{name}_{number}", number + 1
@@ -49,32 +53,32 @@ class Graph:
         return unique
 
     def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
-        """Add a node; the name of its output, or the names."""
+        """Add a node; return the name of its output, or the names if there are several."""
         names = [self.unique(kind.lower()) for _ in range(outputs)]
         self.nodes.append(self.helper.make_node(kind, inputs, names, **attributes))
         return names[0] if outputs == 1 else names
 
     def tensor(self, name: str, array: Any) -> str:
-        """An array that is part of the model."""
+        """Add an array to the model; return its name."""
         name = self.unique(name)
         self.tensors[name] = array
         return name
 
     def number(self, x: Any, dtype: Any) -> str:
-        """A number that is part of the model; its name."""
+        """Add a number to the model; return its name."""
         return self.tensor("number", np.asarray(x, dtype))
 
     def integers(self, values: Any) -> str:
-        """Integers that are part of the model, such as sizes or axes; their name."""
+        """Add integers to the model, such as sizes or axes; return their name."""
         return self.tensor("sizes", np.asarray(values, np.int64))
 
     def axes(self, x: Value, axis: Any) -> str:
-        """The axes of a reduction of x; their name."""
+        """Add the axes of a reduction of x to the model; return their name."""
         ndim = len(x.shape)
         return self.integers(range(ndim) if axis is None else normalize_axis_tuple(axis, ndim))
 
     def name(self, x: Any, dtype: Any = None) -> Any:
-        """The name of a value or a number, cast to a dtype."""
+        """Return the name of a value or a number, cast to a dtype."""
         if not isinstance(x, Value):
             return self.number(x, dtype)
         if x not in self.names:
@@ -82,36 +86,37 @@ class Graph:
         return self.cast(self.names[x], x.dtype, dtype or x.dtype)
 
     def cast(self, name: str, dtype: Any, wanted: Any) -> Any:
-        """The name of a value in another dtype."""
+        """Return the name of a value in the wanted dtype."""
         if dtype == wanted:
             return name
         return self.node("Cast", name, to=self.helper.np_dtype_to_tensor_dtype(wanted))
 
     def operands(self, step: Step, dtype: Any = None) -> list[str]:
-        """The names of a step's inputs in one dtype, the result's unless another is given."""
+        """Return the names of a step's inputs, cast to one dtype: the result's unless another is given."""
         return [self.name(x, dtype or step.output.dtype) for x in step.inputs]
 
     def kind(self, x: Any) -> Any:
-        """The dtype of a value, or a plain number, for NumPy's promotion."""
+        """Return the dtype of a value, or a number as it is: what np.result_type takes."""
         return x.dtype if isinstance(x, Value) else x
 
     def arithmetic(self, dtype: Any) -> Callable[..., str]:
-        """A writer of nodes whose operands are names, or numbers of a dtype."""
+        """Return a function that adds a node; its operands are names, or numbers, which become arrays of the dtype."""
         return lambda kind, *inputs: self.node(
             kind, *[x if isinstance(x, str) else self.number(x, dtype) for x in inputs]
         )
 
     def reshape(self, name: str, shape: Any) -> Any:
-        """The name of a value in another shape."""
+        """Reshape a value; return the name of the result."""
         return self.node("Reshape", name, self.integers(shape), allowzero=int(0 in shape))
 
     def slice(self, name: str, shape: tuple[int, ...], index: list[Any]) -> Any:
-        """An array cut along each axis; an integer leaves an axis of length 1."""
+        """Slice an array along each axis; an integer leaves an axis of length 1."""
         parts = [part if isinstance(part, slice) else slice(part, part + 1 or None) for part in index]
         cuts = [part.indices(size) for part, size in zip(parts, shape, strict=True)]
         axes = [i for i, (cut, size) in enumerate(zip(cuts, shape, strict=True)) if cut != (0, size, 1)]
         if not axes:
             return name
+        # A slice that steps back to the first entry stops at -1, which ONNX counts from the end; -n - 1 is before it.
         stops = [cuts[i][1] if cuts[i][1] >= 0 else -shape[i] - 1 for i in axes]
         steps = [cuts[i][2] for i in axes]
         starts = [cuts[i][0] for i in axes]
@@ -119,31 +124,31 @@ class Graph:
 
 
 def array_of(x: Value) -> Any:
-    """The array of a value that no step makes."""
+    """Return the array of a value that no step makes."""
     if x.kind not in (TENSOR, ARRAY, CONSTANT):
         raise ArgumentTypeError(f"{x} is no part of a model that ONNX can hold.")
     return np.array(x.of._data if x.kind == TENSOR else x.of)
 
 
 def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> Any:
-    """The model as an `onnx.ModelProto`, for inputs of the example's shapes and dtypes; written to a path, if given.
+    """Return the model as an `onnx.ModelProto`, for inputs of the example's shapes and dtypes; write it to a path, too.
 
-    Needs the extra `onnx`. Most runtimes compute convolutions in float32 only, and leave nan out of the largest and the
-    smallest entry and of their indices, where NumPy gives nan and its index.
+    It needs the extra `onnx`. Most runtimes compute convolutions in float32 only. In max, min, argmax and argmin they
+    ignore nan, where NumPy gives nan or its index.
 
     Parameters
     ----------
     model : module or function
-        In evaluation: call `model.eval()` first where there is dropout or batch norm.
+        The model, in evaluation mode: call `model.eval()` first if it has dropout or batch norm.
     *example : array_like
-        One for each argument.
+        An array for each argument of the model.
     path : str or path, optional
-        The file to write, such as model.onnx.
+        The file to write, such as model.onnx. None: no file.
 
     Raises
     ------
     TypeError
-        If an op has no ONNX form here; all of them are named.
+        If an op has no ONNX form here; the message names all such ops.
     ImportError
         If the package onnx is not installed.
 
@@ -205,7 +210,7 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
 
 
 def write_decomposed(graph: Graph, step: Step) -> Any:
-    """Write the nodes of a row that has no form of its own: those of the simpler rows of its decomposition."""
+    """Write the nodes of a row without a form of its own: those of the simpler rows that it is decomposed into."""
     inputs = tuple(graph.names[x] if isinstance(x, Value) and x.shape is None else x for x in step.inputs)
     examples = map_leaves(lambda x: np.ones(x.shape, x.dtype) if isinstance(x, Value) else x, inputs)
     with np.errstate(all="ignore"):
@@ -218,7 +223,7 @@ def write_decomposed(graph: Graph, step: Step) -> Any:
 
 
 def parameters(model: Callable[..., Any], count: int) -> list[str]:
-    """The names of the model's arguments, or input_0, input_1, ... ."""
+    """Return the names of the model's arguments; input_0, input_1, ... where they have none."""
     try:
         given = signature(getattr(model, "forward", model)).parameters.values()
         names = [p.name for p in given if p.kind not in STARRED]
@@ -228,15 +233,15 @@ def parameters(model: Callable[..., Any], count: int) -> list[str]:
 
 
 def declared(helper: Any, name: str, x: Value) -> Any:
-    """The declaration of an input or an output: name, dtype and shape."""
+    """Return the declaration of an input or an output: name, dtype and shape."""
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
 
 
-Nodes = Callable[[Any, Any], Any]
+Nodes = Callable[[Any, Any], Any]  # (graph, step) to the name of the result, or None
 
 
 def elementwise(kind: str) -> Nodes:
-    """Return a function that writes one node; its operands are cast to the dtype that NumPy promotes them to."""
+    """Return a form of one node; its operands are cast to the dtype that NumPy promotes them to."""
 
     def nodes(g: Any, step: Any) -> Any:
         dtype = step.output.dtype if step.output.dtype.kind == "f" else np.result_type(*map(g.kind, step.inputs))
@@ -247,12 +252,15 @@ def elementwise(kind: str) -> Nodes:
 
 
 def logical(kind: str) -> Nodes:
-    """Return a function that writes one node whose operands are booleans."""
+    """Return a form of one node whose operands are booleans."""
     return lambda g, step: g.node(kind, *g.operands(step, np.dtype(bool)))
 
 
 def formula(f: Callable[..., str]) -> Nodes:
-    """Several nodes: a function of the graph, of operands in the dtype of the result, and of parameters."""
+    """Return a form of several nodes: f(do, *operands, **params), where `do` adds a node, as `Graph.arithmetic` says.
+
+    The operands are cast to the dtype of the result.
+    """
 
     def nodes(g: Any, step: Any) -> Any:
         dtype = step.output.dtype
@@ -262,7 +270,7 @@ def formula(f: Callable[..., str]) -> Nodes:
 
 
 def reduction(kind: str) -> Nodes:
-    """Return a function that writes a reduction over some axes."""
+    """Return a form of a reduction over some axes."""
 
     def nodes(g: Any, step: Any) -> Any:
         x, axis, keepdims = step.inputs[0], step.params["axis"], step.params["keepdims"]
@@ -272,7 +280,7 @@ def reduction(kind: str) -> Nodes:
 
 
 def extreme_index(kind: str) -> Nodes:
-    """Return a function that writes ArgMax or ArgMin along one axis."""
+    """Return the form of ArgMax or ArgMin, which take one axis."""
 
     def nodes(g: Any, step: Any) -> Any:
         axis = step.params.get("axis", step.inputs[1] if step.inputs[1:] else None)
@@ -284,7 +292,7 @@ def extreme_index(kind: str) -> Nodes:
 
 
 def over_axis(kind: str) -> Nodes:
-    """Return a function that writes a node with one axis, such as Softmax."""
+    """Return a form of one node that takes one axis, such as Softmax."""
 
     def nodes(g: Any, step: Any) -> Any:
         axis = step.params["axis"]
@@ -294,26 +302,26 @@ def over_axis(kind: str) -> Nodes:
 
 
 def cumsum_nodes(g: Any, step: Any) -> Any:
-    """Cumulative sums along one axis."""
+    """Write cumulative sums along one axis."""
     axis = step.params["axis"]
     return None if axis is None else g.node("CumSum", *g.operands(step), g.integers(axis))
 
 
 def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
-    """max(x, y) + log1p(exp(-|x - y|)), which cannot overflow; the difference of equal infinities is 0, not nan."""
+    """Write max(x, y) + log1p(exp(-|x - y|)), which cannot overflow; equal infinities differ by 0 here, not by nan."""
     apart = do("Where", do("Equal", x, y), 0, do("Abs", do("Sub", x, y)))
     return do("Add", do("Max", x, y), log1p_nodes(do, do("Exp", do("Neg", apart))))
 
 
 def expm1_nodes(do: Any, x: str) -> Any:
-    """exp(x) - 1; near 0, where this difference loses digits, 2 t / (1 - t) with t = tanh(x / 2)."""
+    """Write exp(x) - 1; near 0, where this difference loses digits, 2 t / (1 - t) with t = tanh(x / 2)."""
     t = do("Tanh", do("Div", x, 2))
     near = do("Div", do("Add", t, t), do("Sub", 1, t))
     return do("Where", do("Less", do("Abs", x), 0.5), near, do("Sub", do("Exp", x), 1))
 
 
 def log1p_nodes(do: Any, x: str) -> Any:
-    """log(u) with u = x + 1; near 0, the rounding of u is undone by the factor x / (u - 1) (Kahan)."""
+    """Write log(u) with u = x + 1; near 0, the factor x / (u - 1) makes up for the rounding of u (Kahan)."""
     u = do("Add", x, 1)
     log = do("Log", u)
     near = do("Where", do("Equal", u, 1), x, do("Mul", log, do("Div", x, do("Sub", u, 1))))
@@ -321,7 +329,7 @@ def log1p_nodes(do: Any, x: str) -> Any:
 
 
 def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
-    """A polynomial by Horner's scheme, the coefficient of the highest power first."""
+    """Write a polynomial by Horner's scheme; the coefficient of the highest power comes first."""
     z = do("Mul", x, coefficients[0])
     for c in coefficients[1:-1]:
         z = do("Mul", do("Add", z, c), x)
@@ -329,7 +337,7 @@ def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
 
 
 def erf_nodes(g: Any, step: Any) -> Any:
-    """ONNX Runtime has Erf for float32 alone: in float64, write the ratios of polynomials of ops/dense.py."""
+    """Write erf: as Erf in float32, the only one of ONNX Runtime, else as the ratios of polynomials of ops/dense.py."""
     do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
     if step.output.dtype == np.float32:
         return do("Erf", x)
@@ -343,19 +351,19 @@ def erf_nodes(g: Any, step: Any) -> Any:
 
 
 def where_nodes(g: Any, step: Any) -> Any:
-    """The condition as booleans, both choices in the result's dtype."""
+    """Write a choice: the condition is cast to booleans, and both values to the result's dtype."""
     condition, *values = step.inputs
     names = [g.name(x, step.output.dtype) for x in values]
     return g.node("Where", g.name(condition, np.dtype(bool)), *names)
 
 
 def cast_nodes(g: Any, step: Any) -> Any:
-    """The same values in the result's dtype."""
+    """Write the same values in the result's dtype."""
     return g.name(step.inputs[0], step.output.dtype)
 
 
 def linear_nodes(g: Any, step: Any) -> Any:
-    """x @ w.T + b: Gemm for matrices, MatMul for more axes."""
+    """Write x @ w.T + b: as Gemm for matrices, as MatMul for more axes."""
     x, w, *bias = g.operands(step)
     if len(step.inputs[0].shape) == 2:
         return g.node("Gemm", x, w, *bias, transB=1)
@@ -364,38 +372,38 @@ def linear_nodes(g: Any, step: Any) -> Any:
 
 
 def dot_nodes(g: Any, step: Any) -> Any:
-    """np.dot: the last axis of x with the last but one of y, which is a matrix product up to two axes."""
+    """Write np.dot: a matrix product if y has up to two axes, else one of each row of x with all matrices of y."""
     names = g.operands(step)
     left, right = (getattr(value, "shape", ()) for value in step.inputs)
     if not left or not right:
         return g.node("Mul", *names)
     if len(right) <= 2:
         return g.node("MatMul", *names)
-    names[0] = g.reshape(names[0], (*left[:-1], *[1] * (len(right) - 1), left[-1]))  # each of its rows meets all of y
+    names[0] = g.reshape(names[0], (*left[:-1], *[1] * (len(right) - 1), left[-1]))
     return g.reshape(g.node("MatMul", *names), step.output.shape)
 
 
 def reshape_nodes(g: Any, step: Any) -> Any:
-    """Another shape, for entries in the order of C."""
+    """Write another shape, for entries in C order."""
     if step.params.get("order", "C") != "C":
         return None
     return g.reshape(g.name(step.inputs[0]), step.output.shape)
 
 
 def transpose_nodes(g: Any, step: Any) -> Any:
-    """Axes in another order, for np.transpose and np.swapaxes."""
+    """Write axes in another order, for np.transpose and np.swapaxes."""
     x = step.inputs[0]
-    numbered = np.empty(tuple(range(len(x.shape))))  # axis i has i entries, which says where it goes
+    numbered = np.empty(tuple(range(len(x.shape))))  # axis i has i entries: the result's shape is the permutation
     return g.node("Transpose", g.name(x), perm=list(step.op.kernel(numbered, **step.params).shape))
 
 
 def broadcast_to_nodes(g: Any, step: Any) -> Any:
-    """A value repeated to the result's shape."""
+    """Write a value repeated to the result's shape."""
     return g.node("Expand", g.name(step.inputs[0]), g.integers(step.output.shape))
 
 
 def concatenate_nodes(g: Any, step: Any) -> Any:
-    """Values joined along an axis; for None, each made flat first."""
+    """Write values joined along an axis; without an axis, each is raveled first."""
     names, axis = g.operands(step), step.params["axis"]
     if axis is None:
         names = [g.reshape(name, (-1,)) for name in names]
@@ -403,16 +411,16 @@ def concatenate_nodes(g: Any, step: Any) -> Any:
 
 
 def split_nodes(g: Any, step: Any) -> Any:
-    """Parts along an axis, of equal sizes or cut at indices."""
+    """Write parts along an axis, of equal sizes or cut at indices."""
     x, axis = step.inputs[0], step.params["axis"]
     parts = step.op.kernel(np.empty(x.shape, bool), **step.params)
     return g.node("Split", g.name(x), g.integers([part.shape[axis] for part in parts]), outputs=len(parts), axis=axis)
 
 
 def getitem_nodes(g: Any, step: Any) -> Any:
-    """Slices, integers, new axes, and one array of integers among slices."""
+    """Write an index of slices, integers and new axes, or of one array of integers among slices."""
     x, *arrays = step.inputs
-    if any(isinstance(part, bool) for part in step.params["index"]):  # a mask without axes, though it is an int
+    if any(isinstance(part, bool) for part in step.params["index"]):  # a mask without axes, not 0 or 1
         return None
     parts = [part for part in complete_index(step.params["index"], len(x.shape)) if part is not None]
     if len(arrays) > 1 or any(array.dtype.kind not in "iu" for array in arrays):
@@ -426,23 +434,23 @@ def getitem_nodes(g: Any, step: Any) -> Any:
 
 
 def conv_nodes(g: Any, step: Any) -> Any:
-    """A convolution."""
+    """Write a convolution."""
     return g.node("Conv", *g.operands(step), group=step.params["groups"], **window_attributes(step.params))
 
 
 def max_pool_nodes(g: Any, step: Any) -> Any:
-    """The largest entries of windows."""
+    """Write the largest entries of windows."""
     how = step.params
     return g.node("MaxPool", g.name(step.inputs[0]), kernel_shape=how["kernel"], **window_attributes(how))
 
 
 def window_attributes(how: dict[str, Any]) -> dict[str, Any]:
-    """ONNX's names for how windows move over an array."""
+    """Return how windows move over an array, under ONNX's names."""
     return {"strides": how["stride"], "pads": how["padding"] * 2, "dilations": how["dilation"]}
 
 
 def windows_nodes(g: Any, step: Any) -> Any:
-    """The entries of x that each entry of the kernel meets, one after the other."""
+    """Write the windows of x: for each entry of the kernel, the slice of x that it meets."""
     x, how = step.inputs[0], dict(step.params)
     kernel, padding = how["kernel"], how["padding"]
     steps = count_steps(x.shape[2:], **how)
@@ -455,7 +463,7 @@ def windows_nodes(g: Any, step: Any) -> Any:
 
 
 def standardize_nodes(g: Any, step: Any) -> Any:
-    """Entries less their mean, divided by their standard deviation; the mean and the variance too."""
+    """Write entries less their mean, divided by their standard deviation; then the mean and the variance."""
     x, axis = step.inputs[0], step.params["axis"]
     do, axes, name = g.arithmetic(x.dtype), g.axes(x, axis), g.name(x)
     mean = g.node("ReduceMean", name, axes, keepdims=1)
@@ -464,7 +472,7 @@ def standardize_nodes(g: Any, step: Any) -> Any:
     return [do("Div", apart, do("Sqrt", do("Add", var, step.params["eps"]))), mean, var]
 
 
-# The forms of rows by their `onnx` field; one that is not here is a single node, an operator of elements.
+# The forms of rows by their `onnx` field. A name that is not here is an operator of ONNX that takes each entry alone.
 FORMS: dict[str, Nodes] = {
     "NotEqual": lambda g, step: g.node("Not", elementwise("Equal")(g, step)),
     **{kind: logical(kind) for kind in ("And", "Or", "Xor", "Not")},
@@ -509,5 +517,5 @@ FORMS: dict[str, Nodes] = {
 
 
 def form_of_row(row: Any) -> Nodes | None:
-    """The writer of a row's nodes, or None where it has no form."""
+    """Return the form of a row, or None."""
     return None if row.onnx is None else FORMS.get(row.onnx) or elementwise(row.onnx)

@@ -1,4 +1,4 @@
-"""`fit`: epochs of steps, with validation, checkpoints and hooks between them; what a step does and measures."""
+"""Training with `fit`: epochs of steps, with validation, checkpoints and hooks between them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .run import History, Hook, Path, Run
 
 Loss = Callable[[Any, Any], Any]
 Metrics = Mapping[str, Callable[[Any, Any], Any]]
-Figures = dict[str, float]
-Epoch = Callable[[], Iterable[Any]]
+Figures = dict[str, float]  # the loss and the metrics, by name
+MakeBatches = Callable[[], Iterable[Any]]  # the batches of one epoch
 Show = Callable[[float, Figures], None]  # called with the number of epochs done, and the figures
-LINES = 20  # shown of a long training, and the first and the last
+LINES = 20  # of a long training, about so many epochs are printed
 
 
 @answering
@@ -120,24 +120,24 @@ def fit(
     run._check_model()
     if resume and checkpoint is not None and os.path.exists(checkpoint):
         run.load(checkpoint)
-    epoch = batches_of("data", data, size=size, rng=rng)
+    make_batches = batches_of("data", data, size=size, rng=rng)
     validated = None if validation is None else batches_of("validation", validation, size=size, shuffle=False)
     names = ["loss", *metrics]
     run.history._make_columns([*names, *(f"val_{name}" for name in names if validated)])
     steps, last_step = math.inf, run.step
-    with modes_kept(model), interruptible() as handle_interrupt, progress(epochs, quiet) as (show_step, show_epoch):
+    with keeping_modes(model), interruptible() as handle_interrupt, progress(epochs, quiet) as (show_step, show_epoch):
         try:
             while run.epoch < epochs and not run.history.ended:
                 model.train()
-                measured = []
-                for batch in epoch():
-                    measured.append((step(run, loss, batch, metrics, before_step), samples_in(batch[-1])))
-                    show_step(run.epoch + len(measured) / steps, measured[-1][0])
+                by_batch = []
+                for batch in make_batches():
+                    by_batch.append((step(run, loss, batch, metrics, before_step), samples_in(batch[-1])))
+                    show_step(run.epoch + len(by_batch) / steps, by_batch[-1][0])
                     if on_step:
                         on_step(run)
                     handle_interrupt()
-                steps = len(measured)
-                figures = means(measured)
+                steps = len(by_batch)
+                figures = weighted_means(by_batch)
                 if validated:
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
@@ -160,8 +160,7 @@ def fit(
     return run.history
 
 
-# glibc raises its thresholds by the largest block that was freed, up to 32 MiB.
-LARGEST = 2**25 - 2**16
+LARGEST = 2**25 - 2**16  # bytes: just below 32 MiB, above which glibc does not raise its thresholds
 
 
 def keep_freed_memory() -> None:
@@ -181,9 +180,10 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Give a function to call between steps, which handles a Ctrl-C pressed meanwhile; a second one is handled at once.
+    """Hold back a Ctrl-C; yield a function that handles it, to be called between steps.
 
-    It is handled by the handler that was there before: Python's own, which raises KeyboardInterrupt, or the user's.
+    It calls the handler that was there before: Python's own, which raises KeyboardInterrupt, or the user's. When Ctrl-C
+    is pressed again in the same step, the first one is handled at once.
     """
     before = signal.getsignal(signal.SIGINT)
     pressed: list[tuple[int, Any]] = []
@@ -209,7 +209,7 @@ def interruptible() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def progress(epochs: int, quiet: bool) -> Iterator[tuple[Show, Show]]:
-    """Give two functions that show the figures after a step and after an epoch: on a bar, or elsewhere in lines."""
+    """Yield functions that show the figures after a step and after an epoch: on a bar in a terminal, else in lines."""
     if not quiet and sys.stdout.isatty():
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -241,22 +241,25 @@ def progress(epochs: int, quiet: bool) -> Iterator[tuple[Show, Show]]:
 
 
 def figures_text(figures: Figures) -> str:
-    """The figures with four digits."""
+    """Return the figures as text, with four digits."""
     return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
-# Steps, and the means of their figures over an epoch.
+# One step of a training, one evaluation, and the averages of loss and metrics over an epoch.
 
 
-def batches_of(what: str, data: Any, **how: Any) -> Epoch:
-    """Return a function that gives the batches of one epoch; `what` is the name of the argument, for messages."""
+def batches_of(what: str, data: Any, **how: Any) -> MakeBatches:
+    """Return a function that makes the batches of one epoch from the argument named `what`.
+
+    `how` goes to `mg.data.batches`, if `data` is a pair of arrays.
+    """
     if callable(data):
-        return cast(Epoch, data)
+        return cast(MakeBatches, data)
     if isinstance(data, Batches):
         return lambda: data
-    if isinstance(data, tuple | list) and data and all(map(holds_arrays, data)):
+    if isinstance(data, tuple | list) and data and all(map(looks_like_batch, data)):
         raise ArgumentTypeError(
-            f"fit: {what} must be a pair of arrays (x, y), and is a {type(data).__name__} of {len(data)} tuples or "
+            f"fit: {what} must be a pair of arrays (x, y), but is a {type(data).__name__} of {len(data)} tuples or "
             f"lists of arrays. If these are batches (x, y), write {what}=lambda: {what}; if each is to be one array, "
             "join its parts with np.stack."
         )
@@ -268,8 +271,8 @@ def batches_of(what: str, data: Any, **how: Any) -> Epoch:
     )
 
 
-def holds_arrays(value: Any) -> bool:
-    """Return True for a tuple or list with at least one array that is not 0-d: then it looks like a batch."""
+def looks_like_batch(value: Any) -> bool:
+    """Return True for a tuple or list with at least one array that is not 0-d."""
     return isinstance(value, tuple | list) and any(getattr(part, "shape", ()) for part in value)
 
 
@@ -281,7 +284,7 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
         cost = loss(prediction, target)
         if not isinstance(cost, Tensor):
             raise ArgumentTypeError(
-                f"fit: loss(model(x), y) must return a Tensor made from the model's output, and returned "
+                f"fit: loss(model(x), y) must return a Tensor made from the model's output, but returned "
                 f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
         figures = {"loss": as_float("loss(model(x), y)", cost)}
@@ -296,53 +299,53 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
 
 
 def checked_batch(batch: Any) -> Any:
-    """A batch; raise unless it is a tuple of inputs and, last, the target."""
+    """Return the batch; raise unless it is a tuple of inputs and, last, the target."""
     if isinstance(batch, tuple | list) and len(batch) > 1:
         return batch
     raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
 
 
 def check_loss(run: Run, loss: float) -> None:
-    """Raise if the loss is nan or inf; else keep it for the next message."""
+    """Raise if the loss is nan or inf, with the last losses in the message; else remember it for that message."""
     if not math.isfinite(loss):
-        cause = "Look at the data, the first weights and the loss."
+        advice = "Look at the data, the first weights and the loss."
         if run.recent:
             before = ", ".join(f"{value:.3g}" for value in run.recent)
-            cause = (
-                f"Before it was {before}. If it grew, the learning rate ({run.optimiser.lr:g}) is too high: lower it, "
-                "or clip gradients in before_step."
+            advice = (
+                f"The losses before it: {before}. If they grew, the learning rate ({run.optimiser.lr:g}) is too high: "
+                "lower it, or clip gradients in before_step."
             )
         raise NonFiniteError(
-            f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {cause} mg.detect_anomaly() names the "
+            f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {advice} mg.detect_anomaly() names the "
             "op that made the first nan or inf."
         )
     run.recent.append(loss)
 
 
 def measured(metrics: Metrics, prediction: Any, target: Any) -> Figures:
-    """The metrics of a batch as numbers."""
+    """Return the metrics of a batch as numbers."""
     return {name: as_float(f"the metric {name!r}", metric(prediction, target)) for name, metric in metrics.items()}
 
 
 def as_float(what: str, value: Any) -> float:
-    """A loss or a metric as a float; raise if it is not a single number."""
+    """Return a loss or a metric as a float; raise if it is not a single number."""
     if getattr(value, "size", None) == 1 or isinstance(value, int | float):
         return float(value.item() if hasattr(value, "item") else value)
-    raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, and is {in_words(value)}.")
+    raise ArgumentError(f"fit: {what} must be one number, such as a mean over the batch, but is {in_words(value)}.")
 
 
 @no_grad()
-def evaluate(model: Module, loss: Loss, epoch: Epoch, metrics: Metrics) -> Figures:
-    """The loss and the metrics over all batches, in evaluation."""
-    figures = []
-    with modes_kept(model):
+def evaluate(model: Module, loss: Loss, make_batches: MakeBatches, metrics: Metrics) -> Figures:
+    """Return the averages of the loss and the metrics over all batches, with the model in evaluation mode."""
+    by_batch = []
+    with keeping_modes(model):
         model.eval()
-        for batch in epoch():
+        for batch in make_batches():
             *inputs, target = checked_batch(batch)
             prediction = model(*inputs)
-            cost = {"loss": as_float("loss(model(x), y)", loss(prediction, target))}
-            figures.append((cost | measured(metrics, prediction, target), samples_in(target)))
-    return means(figures)
+            figures = {"loss": as_float("loss(model(x), y)", loss(prediction, target))}
+            by_batch.append((figures | measured(metrics, prediction, target), samples_in(target)))
+    return weighted_means(by_batch)
 
 
 def samples_in(target: Any) -> int:
@@ -350,17 +353,17 @@ def samples_in(target: Any) -> int:
     return len(target) if np.ndim(target) else 1
 
 
-def means(figures: list[tuple[Figures, int]]) -> Figures:
-    """The mean of each figure over batches, weighted by their numbers of samples."""
-    if not figures:
+def weighted_means(pairs: list[tuple[Figures, int]]) -> Figures:
+    """Return the mean of each figure over the batches, weighted by their numbers of samples."""
+    if not pairs:
         raise ArgumentError("the data gave no batch: is it an iterator that was used up in the epoch before?")
-    by_batch, samples = zip(*figures, strict=True)
-    return {name: float(np.average([each[name] for each in by_batch], weights=samples)) for name in by_batch[0]}
+    figures, samples = zip(*pairs, strict=True)
+    return {name: float(np.average([each[name] for each in figures], weights=samples)) for name in figures[0]}
 
 
 @contextmanager
-def modes_kept(model: Module) -> Iterator[None]:
-    """Restore training or evaluation of all parts of the model at the end."""
+def keeping_modes(model: Module) -> Iterator[None]:
+    """When the block ends, put each module back into the mode it had: training or evaluation."""
     before = [(module, module.training) for module in model.modules()]
     try:
         yield

@@ -351,8 +351,8 @@ CASES = {
             "model": [(np.tanh, "trains a Module, not")],
             "loss": [
                 *FUNCTION,
-                (lambda x, y: None, "must return a Tensor made from the model's output, and returned None"),
-                (lambda x, y: 1.0, "and returned 1.0"),
+                (lambda x, y: None, "must return a Tensor made from the model's output, but returned None"),
+                (lambda x, y: 1.0, "but returned 1.0"),
                 (lambda x, y: nn.cross_entropy(x, y, "none"), "must be one number, such as a mean over the batch"),
             ],
             "optimiser": [*OPTIMISERS, (OPTIMISER, "was not given weight, bias of this model")],
@@ -370,7 +370,7 @@ CASES = {
                 ({"a": 3}, "metrics['a'] must be a function, not 3"),
                 (
                     {"a": lambda x, y: None},
-                    "the metric 'a' must be one number, such as a mean over the batch, and is",
+                    "the metric 'a' must be one number, such as a mean over the batch, but is",
                 ),
                 ({"a": lambda x, y: x}, "the metric 'a' must be one number"),
                 ({"a": lambda x, y: [0.5]}, "the metric 'a' must be one number"),

@@ -164,7 +164,7 @@ def test_fit_says_when_it_diverged_and_how_the_loss_grew():
     with pytest.raises(FloatingPointError) as raised:
         by_fit(model, nn.mse_loss, optim.SGD(model.parameters(), lr=50), X, T, steps=2000)
     said = str(raised.value) + "".join(getattr(raised.value, "__notes__", []))
-    losses = [float(figure) for figure in re.search(r"Before it was (.*?)\. ", said)[1].split(", ")]
+    losses = [float(figure) for figure in re.search(r"The losses before it: (.*?)\. ", said)[1].split(", ")]
     assert losses == sorted(losses)
     assert losses[-1] > 1e100
     assert re.search(r"step (\d+), epoch \1", said)
