@@ -276,11 +276,16 @@ def repaired_line(
     case: Case, rows: Sequence[Row], close: Closeness, found: Examined, wanted: str, share: float
 ) -> tuple[str, list[str]]:
     """Return the edit of a line beside the graph that makes a wrong row right, and all rows that it makes right."""
-    given = []
-    for row, x in zip(rows, case.hand.values(), strict=True):
-        right = row.true if row.status == GIVEN else row.expected  # a gradient above that is wrong itself stays so
-        given.append((replace(row, true=right * found.convention.of(row)), x))
-    return repair_script(case.frame, case.output, given, wanted, close, share)
+    # Where no right row shows a factor that all have, an edit that needs none comes first.
+    for convention in dict.fromkeys([*([] if found.convention.seen else [(1.0, 1.0)]), found.convention.factors]):
+        given = []
+        for row, x in zip(rows, case.hand.values(), strict=True):
+            right = row.true if row.status == GIVEN else row.expected  # a gradient above that is wrong itself stays so
+            given.append((replace(row, true=right * convention[row.leaf]), x))
+        edit, mended = repair_script(case.frame, case.output, given, wanted, close, share)
+        if edit:
+            return edit, mended
+    return "", []
 
 
 def repaired(

@@ -1414,3 +1414,21 @@ def test_the_mistake_may_be_in_an_earlier_statement_of_a_script():
     assert trained(*data, slip=False)
     headline = trained(*data, slip=True).headline()
     assert "`da = dh / (1 - np.exp(-a.data))` should be `da = dh / (1 + np.exp(-a.data))`" in headline
+
+
+def distances(x, w):
+    w = mg.Tensor(w, requires_grad=True)
+    d = x @ w
+    dist = np.sqrt((d**2).sum(axis=1))
+    loss = (dist**3).sum() / 3
+    ddist = dist.data**2
+    dd = ddist[:, None] * d.data
+    dw = x.T @ dd
+    return mg.verify(loss, {"dw": dw})
+
+
+def test_an_edit_that_needs_no_common_factor_comes_first():
+    """Without 1/(2a), the derivative of the square root, all is half of the gradient: this could be a convention."""
+    headline = distances(X, W).headline()
+    assert "should be `" in headline
+    assert "2 *" not in headline
