@@ -126,6 +126,7 @@ PREFIXES = (
 )
 SUFFIX = re.compile(r"(?<=.)(?:[._]?gradients?|[._]?grads?|_update|_delta|_error|_d)$")
 ITEM = re.compile(r"(\w+)(\[.+)")
+OF_LAYER = re.compile(r"[zZ]_?(\d+)")
 NUMBERED = re.compile(r"[A-Za-z_]+?_?(\d+)")
 LOOSE = 1e-3  # a gradient that comes so near is that of the value that its name means
 
@@ -202,10 +203,12 @@ def readings(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor
                 return key, list(dict.fromkeys([preactivation(x), *itself])) if before else [x]
     for name, _ in candidates(key):
         affixed = name != key and (numbered(name, known) or layer(name, recording, known))
+        if not affixed and (z := OF_LAYER.fullmatch(name)):  # dz1, where only a1 has a name
+            affixed = numbered(z[1], known)[:1]
         if found := item_of(name, known) or affixed:
             return key, found
-    close = difflib.get_close_matches(key, named, 3, 0.5)
-    first = {x: name for name, tensors in reversed(list(named.items())) for x in tensors}
+    close = difflib.get_close_matches(key, known, 3, 0.5)
+    first = {x: name for name, tensors in reversed(list(known.items())) for x in tensors}
     own = list(dict.fromkeys(reversed(first.values())))
     hint = f" Did you mean {' or '.join(close)}?" if close else f" It has {', '.join(own) or 'no names'}."
     raise ArgumentError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, combinations_with_replacement, pairwise, product
 from typing import Any
@@ -23,6 +23,8 @@ from .syntax import (
     Edit,
     Node,
     filled,
+    fits_into,
+    inserted,
     is_initial,
     is_step,
     is_term,
@@ -40,6 +42,7 @@ from .syntax import (
 )
 
 MOST_OPERANDS = 24  # that each edit is tried with
+MOST_LISTS = 16  # whose entries are tried at the steps of loops
 MOST_COUNT = 10_000  # the largest integer that an edit may use: with a larger one, a loop could take too long
 CUT = re.compile(r"\(?[-:, \d]*:[-:, \d]*\)?")  # indices of numbers, with a slice, such as (:, :2)
 NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
@@ -93,7 +96,10 @@ class Edits:
         # Variables and entries that are never read: their use may be what is missing.
         entries = list(unread_entries(definition, variables, self.steps))
         unused = {node.id for node in names} - {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        self.unused, operands = {*unused, *entries}, [*operands, *map(template, entries)]
+        self.unused = {*unused, *entries}
+        lists = [ast.unparse(x) for x in operands if self.kind(x)[0] == "list"]
+        entries += [f"{x}[{step}]" for x in lists[:MOST_LISTS] for step in self.steps]
+        operands = list({ast.unparse(x): x for x in (*operands, *map(template, entries))}.values())
         # Operands of floating-point numbers; the first of them, unused ones before all; and those with axes.
         self.values = [x for x in operands if self.shape(x) is not None]
         self.operands = sorted(self.values, key=lambda x: not self.is_unused(x))[:MOST_OPERANDS]
@@ -422,17 +428,6 @@ class Edits:
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
-def inserted(block: list[Node], i: int, made: Callable[[], Node]) -> list[Node]:
-    return [*block[:i], made(), *block[i:]]
-
-
 def is_small(value: Any) -> bool:
     """Return whether a loop over so many steps ends soon."""
     return bool(np.all(np.abs(value) <= MOST_COUNT)) if value.dtype.kind in "iu" else True
-
-
-def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
-    """Return whether an array broadcasts to a shape."""
-    if part is None or shape is None or len(part) > len(shape):
-        return False
-    return all(n in (1, m) for n, m in zip(part[::-1], shape[::-1], strict=False))

@@ -57,7 +57,8 @@ class Script(Source):
             is_number = isinstance(edit.old, ast.Constant) and not isinstance(edit.parent, ast.Subscript)
             new = edit.new if isinstance(edit.old, ast.expr) and not isinstance(edit.old, ast.Compare) else None
             compares = isinstance(new, ast.AST) and any(isinstance(x, ast.Compare) for x in ast.walk(new))
-            if not is_number and not compares:
+            more = edits.shape(edit.old) == () and count_numbers(edit.new) > count_numbers(edit.old)
+            if not is_number and not compares and not more:
                 yield edit
 
 
@@ -90,6 +91,10 @@ def repair_script(
     if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
         return "", []
     return search(Trial(data, wanted, list, list, list), [Script(function, module, variables, operands)], calls, share)
+
+
+def count_numbers(node: Any) -> int:
+    return sum(isinstance(x, ast.Constant) for x in ast.walk(node))
 
 
 def is_size(operand: Any, variables: Mapping[str, Any], sizes: set[int]) -> bool:

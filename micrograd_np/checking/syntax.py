@@ -192,6 +192,17 @@ def unread_entries(definition: Node, variables: Mapping[str, Any], steps: Collec
             yield from (f"{name}[{step}]" for step in steps)
 
 
+def inserted(block: list[Node], i: int, made: Callable[[], Node]) -> list[Node]:
+    return [*block[:i], made(), *block[i:]]
+
+
+def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
+    """Return whether an array broadcasts to a shape."""
+    if part is None or shape is None or len(part) > len(shape):
+        return False
+    return all(n in (1, m) for n, m in zip(part[::-1], shape[::-1], strict=False))
+
+
 # What may stand in the place of a node.
 
 

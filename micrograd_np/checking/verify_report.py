@@ -229,7 +229,7 @@ def convention_text(what: str, factor: float, sizes: Sizes, named: bool = True) 
         return f"Throughout, {what} are {times}, as with a learning rate. strict=True refuses it."
     if name := factor_name(factor, sizes):
         times = f"{name} times the gradient"
-    return f"Throughout, {what} are {times}: a matter of the loss, no mistake."
+    return f"Throughout, {what} are {times}: right if this factor belongs to your loss. strict=True refuses it."
 
 
 def instead_text(other: Examined) -> str:
