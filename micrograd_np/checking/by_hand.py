@@ -236,7 +236,9 @@ class Functions:
 
 
 def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:
-    """Raise if forward does not take the inputs."""
+    """Raise if forward does not take the inputs, or one is complex."""
+    if any(getattr(x, "dtype", np.dtype(float)).kind == "c" for x in flatten(tuple(inputs))[0]):
+        raise ArgumentTypeError("an input holds complex numbers, of which there are no gradients. Give its two parts.")
     try:
         inspect.signature(forward).bind(*inputs)
     except TypeError:

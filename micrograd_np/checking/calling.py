@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ class Pair(Functions):
 
         These are as many as backward asks for gradients of; or all, if it asks for one, and for no cache.
         """
-        names = required(self.backward)
+        names = self.required
         floats = sum(map(is_float, result))
         wanted = len(seed_names(names, parameter_names(self.forward)))
         found = [max(1, min(wanted, floats))]
@@ -133,9 +134,22 @@ class Pair(Functions):
             found.append(floats)
         return found
 
+    @cached_property
+    def required(self) -> list[str]:
+        """The parameters of backward to fill: those without a default, `dout=1`, and inputs whose default is None."""
+        found, own = [], parameter_names(self.forward)
+        for name in parameter_names(self.backward):
+            default = inspect.signature(self.backward).parameters[name].default
+            begins = is_seed(name) and isinstance(default, int | float) and default == 1
+            named = default is None and name in own
+            if default is not inspect.Parameter.empty and not begins and not named:
+                break
+            found.append(name)
+        return found
+
     def calls(self, result: Any, scalar: bool) -> list[Way]:
         """Return the ways to call backward, the likeliest first."""
-        names, own = required(self.backward), parameter_names(self.forward)
+        names, own = self.required, parameter_names(self.forward)
         if isinstance(result, tuple) and not self.is_nested(result):
             counts = [(count, len(result) - count) for count in self.outputs_of(result)]
         else:
@@ -223,8 +237,8 @@ class Pair(Functions):
 
     def described(self, way: Way) -> str:
         """Return a call of backward as text: bwd(dout=dout, a=x)."""
-        own, names = parameter_names(self.forward), required(self.backward)
-        names += [""] * (len(way.arguments) - len(names))
+        own, names = parameter_names(self.forward), self.required
+        names = names + [""] * (len(way.arguments) - len(names))
         texts = {"seed": "dout", "cache": "cache", "outputs": "the output"}
         given = [own[i] if kind == "inputs" and i < len(own) else texts.get(kind, kind) for kind, i in way.arguments]
         pairs = [f"{name}={text}" if name else text for name, text in zip(names, given, strict=False)]
@@ -281,18 +295,6 @@ def copied(owners: list[Any]) -> list[Any]:
             with suppress(Exception):
                 setattr(made, name, copy.deepcopy(value))
     return [copies[id(owner)] for owner in owners]
-
-
-def required(function: Any) -> list[str]:
-    """Return the positional parameters to fill: those without a default, and a seed whose default is 1 (dout=1)."""
-    found = []
-    for name in parameter_names(function):
-        default = inspect.signature(function).parameters[name].default
-        begins = is_seed(name) and isinstance(default, int | float) and default == 1
-        if default is not inspect.Parameter.empty and not begins:
-            break
-        found.append(name)
-    return found
 
 
 def own_copy(x: Any) -> Any:

@@ -89,7 +89,12 @@ class NotRecorded(Exception):  # noqa: N818
 def function_case(pair: Pair) -> Case:
     """Return the case of two functions, or of a loss with gradients; forward is recorded if possible."""
     pair = at_double(pair)
-    played, again = pair.play(), pair.play()
+    try:
+        played, again = pair.play(), pair.play()
+    except TypeError as error:
+        if any(isinstance(x, list) for x in pair.inputs):
+            error.add_note("An input is a list. If the functions take arrays, give np.array([...]).")
+        raise
     check_repeats(pair, played, again)
     if not any(y.dtype.kind in "fc" for y in played.outputs):
         kinds = " and ".join(str(y.dtype) for y in played.outputs)

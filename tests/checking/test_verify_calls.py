@@ -368,3 +368,21 @@ def test_equal_probabilities_keep_their_sum():
         return -(t * np.log(p / p.sum())).sum()
 
     assert verify(forward, lambda p: -t / p + t.sum(), np.full(4, 0.25))
+
+
+def test_a_parameter_that_is_none_by_default_is_filled_by_its_name():
+    def backward(dout, x=None, scale=2.0):
+        return scale * dout * x
+
+    assert verify(lambda x: x**2, backward, np.array([1.0, 2.0, 5.0]))
+
+
+def test_complex_inputs_are_refused():
+    with pytest.raises(TypeError, match="complex numbers"):
+        verify(lambda z: np.abs(z), lambda dout, z: dout * z, np.array([1.0 + 2j, 3.0]))
+
+
+def test_a_list_where_arrays_belong_has_a_cure():
+    with pytest.raises(TypeError) as raised:
+        verify(lambda x: (x**2).sum(), lambda x: 2 * x, [1.0, 2.0])
+    assert "give np.array([...])" in raised.value.__notes__[0]
