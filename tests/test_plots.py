@@ -63,6 +63,11 @@ SCALES = [
 ]
 
 
+def test_a_list_alone_is_the_loss():
+    (line,) = plots.losses([0.7, 0.5]).axes[0].lines
+    assert (line.get_label(), list(line.get_ydata())) == ("loss", [0.7, 0.5])
+
+
 @pytest.mark.parametrize(("curve", "x", "y"), SCALES)
 def test_an_axis_is_logarithmic_over_a_wide_range_and_hides_nothing(curve, x, y):
     axes = plots.losses({"loss": curve}).axes[0]
