@@ -17,7 +17,7 @@ LIMITS = {
     "top": 1_172,
     "core": 1_410,
     "saving": 731,
-    "optim": 677,
+    "optim": 676,
     "expressions": 480,
     "training": 336,
     "article": 305,
