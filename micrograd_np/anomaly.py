@@ -120,8 +120,7 @@ def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> 
     kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
     return NonFiniteError(
         f"{op.name} made {value} at index {index} from {kind} {listed}: "
-        f"{format_location(node._created_at or caller_location())}. "
-        f"{ADVICE.get(op.name, '')}".rstrip()
+        f"{format_location(node._created_at or caller_location())}. {ADVICE.get(op.name, '')}".rstrip()
     )
 
 
@@ -144,6 +143,5 @@ def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> Floa
     value = cotangent[index] if hasattr(cotangent, "shape") else "a nan or inf"
     return NonFiniteError(
         f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "
-        f"{describe(x, 'its argument')}. "
-        f"{ADVICE.get(node.op.name, '')}".rstrip()
+        f"{describe(x, 'its argument')}. {ADVICE.get(node.op.name, '')}".rstrip()
     )

@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        status: int = options.run(options)
+        return int(options.run(options))
     except KeyboardInterrupt:
         print("\nInterrupted. All files written so far are complete.", file=sys.stderr)
         return 130
@@ -43,14 +43,13 @@ def main(argv: list[str] | None = None) -> int:
     except (OSError, MicrogradError) as error:
         print(f"micrograd-np: {error}", file=sys.stderr)
         return 2
-    return status
 
 
 def commands() -> argparse.ArgumentParser:
     """The parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="micrograd-np",
-        description="Automatic differentiation on NumPy: learn it, train models with it, verify gradients by hand.",
+        description="Automatic differentiation on NumPy. To train models and verify gradients, import it in Python.",
         epilog="Start with `micrograd-np article`, or with `micrograd-np learn` to learn autodiff.",
     )
     parser.add_argument("--version", action="version", version=f"micrograd-np {__version__}")
@@ -135,7 +134,9 @@ def run_draw(options: argparse.Namespace) -> int:
     picture = draw_script(options.script, options.arguments)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture.save(options.out)
-    print(f"Open {options.out}")
+    meant = next((x for x in options.arguments if Path(x).suffix.lower() in FORMATS and not Path(x).exists()), "")
+    hint = f" ({meant} went to the script; to draw into it, write -o {meant})" if meant else ""
+    print(f"Open {options.out}{hint}")
     return 0
 
 

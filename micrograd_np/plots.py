@@ -27,13 +27,14 @@ NAMED = 8  # lines, and no more, have a name in the legend
 WIDE = 100  # the largest number of an axis by the least, from which on it is logarithmic
 
 
-def losses(curves: Mapping[str, Any]) -> Any:
+def losses(curves: Mapping[str, Any] | Sequence[float]) -> Any:
     """A figure of losses and metrics during a training, a line for each name; an axis is logarithmic over a wide range.
 
     Parameters
     ----------
-    curves : mapping of str to sequence or mapping
-        Such as the history that `mg.fit` returns: a number for each step, or `{1: 0.7, 10: 0.5}`, numbers by step.
+    curves : mapping of str to sequence or mapping, or sequence
+        Such as the history that `mg.fit` returns: a number for each step, or `{1: 0.7, 10: 0.5}`, numbers by step. A
+        list without a name is the loss.
         Beside a "loss", a metric has a panel of its own.
 
     Examples
@@ -42,6 +43,7 @@ def losses(curves: Mapping[str, Any]) -> Any:
     >>> [line.get_label() for line in figure.axes[0].lines]
     ['loss', 'val_loss']
     """
+    curves = curves if isinstance(curves, Mapping) else {"loss": curves}
     names = [name.removeprefix("val_") if "loss" in curves else "loss" for name in curves]
     panels = list(dict.fromkeys(names)) or ["loss"]
     figure = blank((6.4, 4 + 2 * (len(panels) - 1)))
@@ -51,9 +53,8 @@ def losses(curves: Mapping[str, Any]) -> Any:
         axes.grid(alpha=0.3)
     for i, (name, values) in enumerate(curves.items()):
         by_step = values if isinstance(values, Mapping) else dict(enumerate(values, 1))
-        colour = f"C{i % 10}"  # the lines of all panels are in one legend
-        axes = grid[panels.index(names[i])]
-        axes.plot(list(by_step), list(by_step.values()), LINES[i % len(LINES)], color=colour, label=name)
+        axes = grid[panels.index(names[i])]  # the lines of all panels are in one legend
+        axes.plot(list(by_step), list(by_step.values()), LINES[i % len(LINES)], color=f"C{i % 10}", label=name)
     for axes in grid:
         scale_steps(axes)
     shown = np.concatenate([np.ravel(line.get_ydata()) for line in grid[0].lines] or [np.ones(1)])
@@ -107,9 +108,8 @@ def activations(hidden: Mapping[int, Any], y: Sequence[int] | None = None, names
         axes.remove()
     for unit, axes in enumerate(panels[:units]):
         for i, line in zip(range(inputs), cycle(LINES), strict=False):
-            colour = CLASSES[classes[i] % len(CLASSES)]
             label = names[i] if i < len(names) else f"input {i}"
-            axes.plot(list(hidden), course[:, i, unit], line, color=colour, label=label)
+            axes.plot(list(hidden), course[:, i, unit], line, color=CLASSES[classes[i] % len(CLASSES)], label=label)
         scale_steps(axes)
         axes.set(title=f"unit {unit}", xlabel="step")
         axes.grid(alpha=0.3)

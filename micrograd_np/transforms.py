@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .core.backward import Pull, backpropagate, pull_arrays, pull_tensors
-from .core.containers import flatten, map_leaves
+from .core.containers import flatten, has_dtype, map_leaves
 from .core.context import CURRENT, Mode, tracing
 from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
@@ -110,7 +110,12 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     with Mode(recording=True):
         starts = [x if wanted else own_leaf(f, x) for x, wanted in zip(leaves, outer, strict=True)]
         aliases = [alias(x) for x in starts]
-        result = f(*rebuild(aliases))
+        try:
+            result = f(*rebuild(aliases))
+        except TypeError as error:
+            if any(isinstance(x, list | tuple) for x in primals) and not any(map(has_dtype, leaves)):
+                error.add_note("f was given a list or tuple of numbers. If it takes an array, write np.array([...]).")
+            raise
         output, *aux = check_pair(f, result) if has_aux else (result,)
         outputs, rebuild_output = flatten(output)
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
@@ -164,10 +169,10 @@ def own_leaf(f: Function, x: Any) -> Tensor:
     """Return a new leaf on an argument's memory, so that other derivatives of the argument are not affected."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind in "biu":
+        cure = "Convert it with .astype(float)" if has_dtype(x) else f"Write {float(x)}"
         raise ArgumentTypeError(
             f"{getattr(f, '__name__', 'f')} is differentiated with respect to {describe(x, 'an argument')}, "
-            "which holds no floating-point numbers. Convert it with .astype(float), or choose other arguments with "
-            "argnums=."
+            f"which holds no floating-point numbers. {cure}, or choose other arguments with argnums=."
         )
     leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
     leaf.requires_grad = True
@@ -244,8 +249,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
         check_scalar_value(f, value)
         found = pullback(trace_constant(np.ones(value.shape, value.dtype)))
         gradient = found[0] if is_single(argnums) else found
-        result = (value, *aux) if has_aux else value
-        return result, gradient
+        return ((value, *aux) if has_aux else value), gradient
 
     return transformed
 
@@ -298,8 +302,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
             for unit in units(zeros[position]):
                 cotangents = list(no_cotangents)
                 cotangents[position] = trace_constant(unit)
-                row, _ = flatten(pullback(rebuild(cotangents)))
-                rows.append(row)
+                rows.append(flatten(pullback(rebuild(cotangents)))[0])
             inputs, rebuild_inputs = flatten(chosen)
             shapes = [(*zeros[position].shape, *as_array(x).shape) for x in inputs]
             blocks = [
@@ -418,8 +421,7 @@ def check_argnums(numbers: list[int], count: int) -> None:
     """Raise for a position that the call has no argument at, or that is given twice."""
     if len({number % max(count, 1) for number in numbers}) < len(numbers):
         raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
-    wrong = [number for number in numbers if not -count <= number < count]
-    if wrong:
+    if wrong := [number for number in numbers if not -count <= number < count]:
         raise ArgumentError(f"argnums={wrong[0]} names no argument: the call has {count} positional ones.")
 
 

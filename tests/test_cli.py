@@ -238,6 +238,18 @@ def test_a_users_script_is_drawn(tmp_path, capsys, function, op):
     assert capsys.readouterr().out == f"Open {out}\n"
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("net.svg", " (net.svg went to the script; to draw into it, write -o net.svg)"), ("mine.txt", ""), ("7", "")],
+)
+def test_a_picture_among_the_arguments_of_the_script_is_said(given, said, tmp_path, capsys, monkeypatch, undrawn):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(SCRIPT, encoding="utf-8")
+    (tmp_path / "mine.txt").touch()
+    assert cli.main(["draw", "mine.py", given]) == 0
+    assert capsys.readouterr().out == f"Open graph.html{said}\n"
+
+
 def test_o_is_short_for_out(tmp_path, capsys, undrawn):
     script, out = tmp_path / "mine.py", tmp_path / "mine.txt"
     script.write_text(SCRIPT, encoding="utf-8")

@@ -146,7 +146,7 @@ MISFITS = [
     ("nn.Conv2d(3, 8, 3)(np.ones((2, 8, 9, 3)))", "If they are on the last axis, write np.moveaxis(x, -1, 1)."),
     ("nn.BatchNorm2d(3)(np.ones((2, 8, 9, 3)))", "Write np.moveaxis(x, -1, 1), or make it for this size."),
     ("nn.binary_cross_entropy(a, a)", "For logits write binary_cross_entropy_with_logits."),
-    ("mg.fit(model, optimiser, f, (X, y), epochs=1)", "loss must be a function, not an SGD."),
+    ("mg.fit(model, optimiser, f, (X, y), epochs=1)", "loss must be a function, such as mg.nn.mse_loss, not an SGD."),
     ("mg.fit(model, f, optimiser, (X, y), epochs=1, metrics=['f'])", "must be a dict of functions, such as metrics={'"),
 ]
 

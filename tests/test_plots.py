@@ -38,6 +38,20 @@ def test_a_history_is_over_epochs_and_a_metric_has_its_own_panel():
     assert plots.losses({"SGD": [1.0], "Adam": [2.0]}).axes[0].get_xlabel() == "step"
 
 
+PLOTTED = [
+    lambda axes, w: axes.plot(w),
+    lambda axes, w: axes.plot([0, 1], w * 2),
+    lambda axes, w: axes.scatter(w.detach(), w.detach()),
+]
+
+
+@pytest.mark.parametrize("plot", PLOTTED)
+def test_matplotlib_is_given_arrays(plot):
+    w = mg.Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(TypeError, match=r"^matplotlib takes arrays\. Give it t\.data for a Tensor t\.$"):
+        plot(plots.blank((1, 1)).subplots(), w)
+
+
 SCALES = [
     ({1: 1.0, 1000: 0.001}, "log", "log"),
     ({0: 1.0, 1000: 0.5}, "symlog", "linear"),
@@ -47,6 +61,11 @@ SCALES = [
     ([np.nan, 1.0], "linear", "linear"),
     ([], "linear", "linear"),
 ]
+
+
+def test_a_list_alone_is_the_loss():
+    (line,) = plots.losses([0.7, 0.5]).axes[0].lines
+    assert (line.get_label(), list(line.get_ydata())) == ("loss", [0.7, 0.5])
 
 
 @pytest.mark.parametrize(("curve", "x", "y"), SCALES)

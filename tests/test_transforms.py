@@ -235,6 +235,8 @@ u = mg.Tensor(x, requires_grad=True, name="u")
     [
         (lambda: mg.grad(lambda x: x * 2)(x), ValueError, r"scalar value.*\(3,\).*mg.jacobian"),
         (lambda: mg.grad(cubes)(np.array([1, 2])), TypeError, "cubes.*an argument.*int64.*astype.*argnums"),
+        (lambda: mg.grad(cubes)(3), TypeError, r"respect to 3, which .* Write 3\.0, or choose"),
+        (lambda: mg.value_and_grad(cubes)({"a": 2}), TypeError, r"respect to 2, which .* Write 2\.0, or choose"),
         (lambda: mg.grad(cubes, argnums=2)(x), ValueError, "argnums=2 names no argument"),
         (lambda: mg.grad(cubes, argnums=(0, 0))(x), ValueError, "names an argument twice"),
         (lambda: mg.grad(cubes, has_aux=True)(x), TypeError, r"cubes.*\(output, auxiliary\).*returned a Tensor"),
@@ -252,3 +254,20 @@ u = mg.Tensor(x, requires_grad=True, name="u")
 def test_refusals(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("numbers", [[1.0, 2.0], (1.0,), [[1.0], [2.0]]])
+@pytest.mark.parametrize("transform", [mg.grad, mg.jacobian, lambda f: lambda x: mg.vjp(f, x)])
+def test_a_list_of_numbers_in_the_place_of_an_array_is_said(transform, numbers):
+    with pytest.raises(TypeError) as caught:
+        transform(cubes)(numbers)
+    assert caught.value.__notes__ == [
+        "f was given a list or tuple of numbers. If it takes an array, write np.array([...])."
+    ]
+
+
+@pytest.mark.parametrize("given", [x, [x, x]])
+def test_an_error_of_the_function_itself_gets_no_advice(given):
+    with pytest.raises(TypeError) as caught:
+        mg.grad(lambda x: x + None)(given)
+    assert not hasattr(caught.value, "__notes__")

@@ -100,9 +100,7 @@ def describe(x: Any, otherwise: str) -> str:
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "biufc":
-        raise ArgumentTypeError(
-            f"a Tensor holds numbers; this data has dtype {dtype}. Convert it to an array of numbers first."
-        )
+        raise ArgumentTypeError(f"a Tensor holds numbers, not {dtype}. Convert it to an array of numbers first.")
 
 
 def check_differentiable(tensor: Any) -> None:
@@ -217,10 +215,17 @@ def to_array() -> tuple[str, str]:
 
 def check_unrecorded(tensor: Any) -> None:
     if tensor.op is not None:
-        raise ArgumentTypeError(
+        text = (
             f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and a copy or a pickle "
             "would not be part of its graph. Copy t.detach() for the values, or copy the leaves and compute again."
         )
+        raise ArgumentTypeError(unless_plotted(text))
+
+
+def unless_plotted(text: str) -> str:
+    """Return the text of an error or, where matplotlib copies or masks what it was given, what to give it."""
+    package = user_frame().f_globals.get("__name__", "").partition(".")[0]
+    return "matplotlib takes arrays. Give it t.data for a Tensor t." if package == "matplotlib" else text
 
 
 def check_write(target: Any, value: Any) -> None:
@@ -334,10 +339,8 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
 
 
 def masked_array() -> UnsupportedError:
-    return UnsupportedError(
-        "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
-        "choose with np.where(x.mask, a, b)."
-    )
+    text = "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
+    return UnsupportedError(unless_plotted(f"{text}choose with np.where(x.mask, a, b)."))
 
 
 def check_plain(values: Any) -> None:
@@ -372,26 +375,26 @@ def in_place(name: str) -> UnsupportedError:
     )
 
 
-IN_PLACE = "copyto fill_diagonal place put put_along_axis putmask".split()
+OTHERWISE = dict.fromkeys(
+    "copyto fill_diagonal place put put_along_axis putmask".split(),
+    "it writes in place. Make a new tensor with np.where(mask, values, t) or t + mg.scatter(values, index, "
+    "shape=t.shape), or write t[index] = values, unrecorded, into a leaf.",
+)
+WRITE = 'it takes arrays. Give it t.data, or write mg.save("weights.npz", {"w": t}).'
+OTHERWISE |= dict.fromkeys("save savetxt savez savez_compressed".split(), WRITE)
 
 
 def unsupported(function: Any) -> UnsupportedError:
     module = getattr(function, "__module__", None) or "numpy"
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
-    if function.__name__ in IN_PLACE:
-        return UnsupportedError(
-            f"{name} is not in the table of derivatives: it writes in place. Make a new tensor with "
-            "np.where(mask, values, t) or t + mg.scatter(values, index, shape=t.shape), or write t[index] = values, "
-            "unrecorded, into a leaf."
-        )
-    tracing = CURRENT.get().trace is not None
+    if function.__name__ in OTHERWISE:
+        return UnsupportedError(f"{name} is not in the table of derivatives: {OTHERWISE[function.__name__]}")
+    cure = "call it on t.data if no gradient has to pass"
+    if CURRENT.get().trace is not None:
+        cure = "do it outside, and give the result as an argument"
     return UnsupportedError(
         f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
-        + (
-            "do it outside, and give the result as an argument."
-            if tracing
-            else "call it on t.data if no gradient has to pass."
-        )
+        f"{cure}."
     )
 
 

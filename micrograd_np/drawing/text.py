@@ -52,12 +52,13 @@ def backward(scene: Scene) -> list[Row]:
         edges = uses.get(node.id, [])
         if node.kind == "output" and node.gradient is not None:
             rows.append((label(node), shape(node), "the start", "", figures(node.gradient)))
-        drawn = [edge for edge in edges if edge.drawn]
         lines = []
-        for edge in sorted(drawn, key=lambda edge: by_id[edge.head].kind == "fold"):
+        for edge in sorted((x for x in edges if x.drawn), key=lambda edge: by_id[edge.head].kind == "fold"):
             rule = "folded" if by_id[edge.head].kind == "fold" else clip(edge.rule)
             more = f", and {edge.undrawn_edges} more arrows" if edge.undrawn_edges else ""
-            lines.append((rule + more, label(by_id[edge.head]), figures(edge.gradient)))
+            # A rule that reads what was written to since cannot run again; of the only one, the gradient is known.
+            share = node.gradient if len(edges) == 1 and edge.gradient is None else edge.gradient
+            lines.append((rule + more, label(by_id[edge.head]), figures(share)))
         if node.undrawn or (node.gradient is not None and node.undrawn_share is not None):
             lines.append((f"folded, {node.undrawn or 'more arrows'}", "", figures(node.undrawn_share)))
         if node.reason:

@@ -65,11 +65,9 @@ ARRAY = Kind("an array", object)  # its shape is checked where that of x is know
 # The kind of an argument by its name, which means the same in all layers, schedules and functions.
 KINDS: dict[str, Kind] = {
     "approximate": one_of("none", "tanh"),
-    "axis": AXIS,
-    "end_dim": AXIS,
-    "start_dim": AXIS,
     "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
     "ignore_index": Kind("a label", Integral),
+    "loss": FUNCTION._replace(text="a function, such as mg.nn.mse_loss"),
     "metrics": Kind("a dict of functions, such as metrics={'accuracy': accuracy}", Mapping),
     "nonlinearity": one_of("tanh", "relu"),
     "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
@@ -91,7 +89,8 @@ KINDS |= {
         (DECAY, "dropout p"),
         (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine frozen"),
         (FLAG, "is_causal need_weights nesterov quiet requires_grad resume set_to_none shuffle"),
-        (FUNCTION, "init loss lr_lambda"),
+        (FUNCTION, "init lr_lambda"),
+        (AXIS, "axis end_dim start_dim"),
         (ARRAY, "pos_weight weight"),
     )
     for name in names.split()

@@ -325,9 +325,8 @@ class Optimiser(Answering):
         """Enter a parameter in a group."""
         if not isinstance(p, Tensor) or not p.is_leaf:
             what = f"the result of {p.op.name}" if isinstance(p, Tensor) else f"a {type(p).__name__}"
-            raise ArgumentTypeError(
-                f"{type(self).__name__}: params must be leaf Tensors, and {name or 'one of them'} is {what}."
-            )
+            text = f"params must be leaf Tensors, and {name or 'one of them'} is {what}"
+            raise ArgumentTypeError(f"{type(self).__name__}: {text}. Write mg.Tensor(..., requires_grad=True).")
         for i, other in enumerate(self._parameters):
             if p is other:
                 raise ArgumentError(

@@ -213,7 +213,8 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     """The function that runs f once, with all its effects, and returns what it did as a Program.
 
     f may use Tensors of its own, call `backward`, `mg.grad` and an optimiser's `step`. Arrays among its arguments
-    become Tensors. Random numbers are drawn with `mg.sample`.
+    become Tensors. Numbers stay numbers, and are constants of the program: give np.array(3.0) for 3.0 if x is to be
+    an argument. Random numbers are drawn with `mg.sample`.
 
     Raises
     ------

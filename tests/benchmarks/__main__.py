@@ -19,6 +19,10 @@ from .table import WORKLOADS, machine, rows, written  # noqa: E402
 PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 OPTIONS = {"--quick", "--write"}
 
+if {"-h", "--help"} & set(sys.argv):
+    print(f"{__doc__}\nThe workloads: {', '.join(WORKLOADS)}.")
+    sys.exit()
+
 mg.keep_freed_memory()
 
 chosen = set(sys.argv[1:]) - OPTIONS

@@ -69,6 +69,18 @@ def test_an_array_that_was_written_to_since_is_drawn_as_it_was_used(write):
     assert explain(w, loss) == before
 
 
+def test_a_rule_that_cannot_run_again_has_the_gradient_that_it_sent():
+    x, w = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor([3.0, 4.0], requires_grad=True)
+    h = x * 2
+    loss = np.sum(h * w)
+    loss.backward()
+    w -= w.grad
+    assert "h (2,) g * w h * w [3 4]" in lines(explain(x, loss))
+    assert "w (2,) g * h h * w [2 4]" in lines(draw(loss).text)
+    w.zero_grad()
+    assert "w (2,) g * h h * w" in lines(draw(loss).text)
+
+
 def test_a_parameter_that_was_written_through_its_data_explains_as_it_was_used():
     w, v = mg.Tensor([1.0, 2.0], requires_grad=True), mg.Tensor([3.0, 4.0], requires_grad=True)
     loss = np.sum(w * v)

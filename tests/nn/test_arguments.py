@@ -350,7 +350,7 @@ CASES = {
         {
             "model": [(np.tanh, "trains a Module, not")],
             "loss": [
-                *FUNCTION,
+                ("mse", "loss must be a function, such as mg.nn.mse_loss, not 'mse'"),
                 (lambda x, y: None, "must return a Tensor made from the model's output, but returned None"),
                 (lambda x, y: 1.0, "but returned 1.0"),
                 (lambda x, y: nn.cross_entropy(x, y, "none"), "must be one number, such as a mean over the batch"),
