@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -167,9 +168,18 @@ def rows(chosen: set[str], quick: bool) -> Iterator[tuple[str, str, str]]:
     for row in RATIOS:
         if row.workload in measured:
             figure = ratio(measured[row.workload], row.way, row.against)
-            yield row.work, row.goal, "not there" if figure is None else f"{figure:.2f}"
+            yield row.work, row.goal, "not there" if figure is None else marked(f"{figure:.2f}", row.goal)
     for cost in [] if chosen or quick else COSTS:
-        yield cost.work, cost.goal, or_not_there(cost.figure)
+        yield cost.work, cost.goal, marked(or_not_there(cost.figure), cost.goal)
+
+
+def marked(figure: str, goal: str) -> str:
+    """Return a figure, with a word if it misses its goal; one in other words, as of bytes, stays as it is."""
+    bound, number = re.fullmatch(r"([≤≥]) ([\d.]+)", goal), re.fullmatch(r"[\d.]+", figure)
+    if not bound or not number:
+        return figure
+    reached, wanted = float(figure), float(bound[2])
+    return figure if (reached <= wanted if bound[1] == "≤" else reached >= wanted) else f"{figure}, missed"
 
 
 def written(text: str, table: str) -> str:

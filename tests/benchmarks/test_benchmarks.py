@@ -119,3 +119,9 @@ def test_the_table_is_written_between_its_markers():
 
 def test_a_ratio_is_the_median_over_rounds():
     assert timing.ratio({"a": [2.0, 30.0, 4.0], "b": [1.0, 1.0, 1.0]}, "a", "b") == 4.0
+
+
+def test_a_figure_that_misses_its_goal_is_marked():
+    figures = [("1.25", "≤ 1.2"), ("1.20", "≤ 1.2"), ("4.6", "≥ 4.7"), ("not there", "≤ 1.2"), ("3 MB", "≤ torch")]
+    shown = ["1.25, missed", "1.20", "4.6, missed", "not there", "3 MB"]
+    assert [table.marked(*each) for each in figures] == shown
