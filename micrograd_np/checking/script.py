@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import linecache
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
@@ -20,8 +21,8 @@ from .calling import Pair
 from .claims import GIVEN, WRONG, Closeness, Row, as_hand
 from .edits import Edits
 from .recordable import definition_of
-from .repair import Data, Source, Trial, same_numbers, search, watched
-from .sandbox import OWN_BUILTINS, STEP, Library, Sandbox, UncopiedError
+from .repair import ENTRIES, Data, Source, Trial, same_numbers, search, watched
+from .sandbox import MOST_ROWS, OWN_BUILTINS, STEP, Library, Sandbox, UncopiedError
 from .syntax import Edit, count_steps, names_of_variables, operands_of
 
 Array = Any
@@ -70,7 +71,7 @@ def repair_script(
     paths = {id(x): path for path, x in paths_in(outside)}
     rows = {row.label: row for row, x in given if row.fits and id(x) in paths}
     tree, lines = tree_of_frame(frame), []
-    if tree is not None and wanted in rows:
+    if tree is not None and wanted in rows and sys.getprofile() is None:  # `watched` needs the profiler's place
         lines = lines_between(tree.body, line_of(loss, frame), frame.f_lineno)
     if not lines:
         return "", []
@@ -79,15 +80,20 @@ def repair_script(
     module: Any = ast.parse(f"def _make():\n def lines():\n  return {returned},\n return lines")
     module.body[0].body[0].body[:0] = lines
     count_steps(module)
+    # All variables of the script, not only those that the lines read: an edit may need another one.
     scope = {**variables_of(tree, outside, copies), STEP: copies.step}
+    if copies.longest > MOST_ROWS:
+        return "", []
     exec(compile(module, file, "exec"), scope)
     function: FunctionType = scope["_make"]()
     calls, found = watched(function)
+    calls += copies.entries // ENTRIES
     operands = [as_array(x, outside) for x in operands_of(tree)]
     variables = {**scope, **found.get(function.__code__, {})}
     broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
     factors = dict.fromkeys(rows, 1.0)
     data = Lines(None, [], False, rows, factors, broken, close, function=function)  # type: ignore[arg-type]
+    # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
     if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
         return "", []
     return search(Trial(data, wanted, list, list, list), [Script(function, module, variables, operands)], calls, share)
