@@ -213,7 +213,7 @@ def loops(at: Suspicion) -> Iterator[Site]:
             counting = edges[len(missing) :] if missing[0] is edges[0] else edges[: n - len(missing)]
             reaching = [edge for edge in counting if edge.x in {*at.inside}]
             if any(np.any(edge.pull(at.gradient(edge.node))) for edge in reaching):  # else no step counts at all
-                site = at_edge(edges[-1], at, cut(missing), {}, counts=counts)
+                site = at_edge(missing[0] if len(missing) == 1 else edges[-1], at, cut(missing), {}, counts=counts)
                 site.line, site.wide = None, None
                 yield site
 
