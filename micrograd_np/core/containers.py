@@ -106,7 +106,7 @@ def child_steps(x: Any) -> list[str]:
     steps: list[str] = []
     if isinstance(x, dict):
         steps = [f"[{key!r}]" for key in x]
-    elif hasattr(x, "_fields"):
+    elif hasattr(type(x), "_fields"):
         steps = [f".{field}" for field in x._fields]
     elif isinstance(x, list | tuple):
         steps = [f"[{i}]" for i in range(len(x))]
@@ -145,13 +145,13 @@ def open_container(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | N
 
 
 def is_container(x: Any) -> bool:
-    return isinstance(x, dict | list | tuple) or (hasattr(x, "__dataclass_fields__") and not isinstance(x, type))
+    return isinstance(x, dict | list | tuple) or hasattr(type(x), "__dataclass_fields__")
 
 
 def attributes(tree: Any) -> list[str]:
     """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
     fields: list[str] = []
-    if hasattr(tree, "__dataclass_fields__"):
+    if hasattr(type(tree), "__dataclass_fields__"):
         import dataclasses  # imported only here, to keep the import of the package fast
 
         fields = [field.name for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
@@ -165,8 +165,8 @@ def is_its_own_dict(tree: Any) -> bool:
 
 
 def has_values(x: Any) -> bool:
-    """Return whether x is an array, a Tensor or a NumPy number, and not a class, which may have a dtype, too."""
-    return hasattr(x, "dtype") and not isinstance(x, type)
+    """Return whether x is an array, a Tensor or a NumPy number; classes, and objects of the user's, have dtypes too."""
+    return hasattr(type(x), "__array__") and hasattr(x, "dtype")
 
 
 def map_leaves(f: Callable[[Any], Any], tree: Any) -> Any:

@@ -23,24 +23,13 @@ from typing import Any
 from ..core import names
 
 GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
-# Who looks up or sets an attribute by a name that is a string.
-BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
-BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"}  # these read all attributes
-BY_NAME |= {"__getattribute__", "getattr_static", "format", "format_map"}
-BY_NAME |= {"methodcaller", "vformat", "get_field", "get_type_hints", "__annotations__"}
-ASKING = ("getattr", "hasattr", "vars", "__dict__")  # code asks for attributes that may not be there
-QUESTIONS = {"type", "isinstance", "issubclass", "hasattr", "getattr", "__class__"}  # which arrays answer otherwise
-# Code goes through all attributes of an object, in their order.
-IN_ORDER = "vars __dict__ parameters named_parameters modules named_modules named_tensors state_dict".split()
-MAKERS = ("__init__", "__new__", "__post_init__")  # which run where a class is called
-OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
 
-TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
-ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
+TEXT = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
+TABLE = {where: frozenset(listed.split()) for where, _, listed in (line.partition(": ") for line in TEXT)}
 # The names of a library's module or class that hide a state.
-HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
-FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
+HIDDEN = {where: listed for where, listed in TABLE.items() if " " not in where}
+FILES = {where.removeprefix("files "): listed for where, listed in TABLE.items() if where.startswith("files ")}
 # The modules that are known by another name.
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
 HOMES |= dict.fromkeys(("pathlib._local", "pathlib._abc"), "pathlib")
@@ -71,8 +60,9 @@ def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
 def names_in(code: CodeType) -> frozenset[str]:
     """The names that a function, and the functions in it, look up or set."""
     found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
-    by_name = found & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
-    return found | words(code) if by_name else found
+    by_name = found & TABLE["who by name"] or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    asks = any(y.opname == "IS_OP" and x.opname != "LOAD_CONST" for x, y in pairwise(instructions(code)))
+    return found.union(words(code) if by_name else (), ["is"] if asks else ())
 
 
 @functools.cache

@@ -20,8 +20,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, Missi
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
-from . import bytecode
-from .bytecode import following
+from .bytecode import TABLE, following
 from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
@@ -41,13 +40,9 @@ OTHER_BITS = (
     "its program gives other last bits. Does it compute with plain arrays what NumPy rounds in another way, as a power "
     "of a single number? Give it Tensors, or compute that outside."
 )
-ASKED = (
-    "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach(), if you only "
-    "look at it."
-)
+ASKED = "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach()."
 UNLIKE = (
-    "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
-    "a Tensor then. Ask outside."
+    "it goes another way while arrays are Tensors. Does it ask what is an array (isinstance, hasattr)? Ask outside."
 )
 MANY_KINDS = (
     f"{KINDS} kinds of arguments: other shapes, dtypes or numbers, or another object at each call. Give arrays of one "
@@ -64,6 +59,8 @@ class Compiled:
     """A compiled function, as `mg.compile` returns it; it is called like the plain one."""
 
     _guarded = ("function",)
+    # So that its other attributes are what the user sets, as on a function.
+    __slots__ = (*("function", "backend", "kinds", "latest", "turns", "told"), "__dict__", "__weakref__")
 
     def __init__(self, function: Call, backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
@@ -161,13 +158,13 @@ class Compiled:
             # Programs pay if they have served enough calls for their traces.
             if kind.traces >= TRACES and sum(runner.served() for runner in kind.runners) <= PAYS * kind.traces:
                 raise TooMuch(f"{kind.changes()} is another at each call")
-            outside = Outside(self.function, leaves)
+            outside = Outside(self.function, [*args, *kwargs.values()])
             if path := outside.first_changed():
                 raise TooMuch(f"{path} is not even like itself")
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
-        kind.asks = not outside.named.isdisjoint(bytecode.QUESTIONS)
+        kind.asks = not outside.named.isdisjoint(TABLE["who questions"])
         if kind.asks and zeros:
             return self.function(*args, **kwargs)
         kind.traces += 1
@@ -208,10 +205,8 @@ class Compiled:
                 put_back()
             changed, kept = outside.restore()
         if kept:
-            raise TraceError(
-                f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back; all "
-                f"else is as before the call. {RETURN}"
-            )
+            what = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
+            raise TraceError(f"{what}; all else is as before the call. {RETURN}")
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
             return None
@@ -330,10 +325,8 @@ def checked_count(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        raise ArgumentTypeError(
-            f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
-            "step.loop(100, X, y)."
-        ) from None
+        what = f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}"
+        raise ArgumentTypeError(f"{what}: write step.loop(100, X, y).") from None
     if n < 0:
         raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)

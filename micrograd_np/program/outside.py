@@ -16,26 +16,23 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.containers import walk_paths
 from ..core.tensor import Tensor
-from . import bytecode
-from .bytecode import HIDDEN, full_name, is_listed, is_ours
-from .guards import ATOMS, Names, is_atom
-from .readers import READERS, Edge, Found, Place, edge_to, instance, of_attributes
+from .bytecode import HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
+from .guards import ATOMS, Names, is_atom, is_copied
+from .readers import READERS, Edge, Found, Place, added, edge_to, instance, of_attributes, of_kind
 from .trace import TraceError, memory_owner
 
 MOST = 20_000  # objects
 CONDITIONS = 1_000  # on objects that are not of this package: they are all looked at in each call
 BYTES = 2**18  # of all arrays that are compared in each call
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
-# Types of C whose objects never change, or hold nothing that is computed with.
-STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-# The last has another name from Python 3.13 on.
-STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
 STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 
 
@@ -49,8 +46,8 @@ class Outside:
     Parameters
     ----------
     function : callable
-    leaves : sequence
-        The arguments; what is no array is walked through.
+    given : container
+        The arguments; what is no array is walked through, and so are the classes of containers.
     strict : bool
         Whether what cannot be compared is refused: a printed program has no guard, and only its generators are looked
         for.
@@ -65,7 +62,7 @@ class Outside:
         The ids of what holds the memory of arrays: any other array was made inside the function.
     """
 
-    def __init__(self, function: Any, leaves: Any, strict: bool = True) -> None:
+    def __init__(self, function: Any, given: Any, strict: bool = True) -> None:
         self.strict = strict
         self.names = Names()
         self.edges: list[Edge] = []
@@ -73,19 +70,26 @@ class Outside:
         self.owners: set[int] = set()
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
-        self.named: set[str] = set()
+        self.named: set[str] = {"keys"}  # which `**x` and dict(x) call
+        self.numbers: set[int] = set()
         self.conditions = self.bytes = 0
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
         self.hidden: dict[str, list[str]] = defaultdict(list)  # what is refused once code names it
         self.seen: dict[tuple[int, bool], Any] = {}  # holds on to each object, so that its id stays its own
         self.pending: deque[Place] = deque([Place(getattr(function, "__name__", "self"), function)])
-        for i, x in enumerate(leaves):
-            self.check_plain(f"argument {i}", x)
-            self.pending += [] if hasattr(x, "dtype") else [Place(f"argument {i}", x)]
+        copied: list[int] = []  # the ids of the arguments that a trace has others in the place of
+        for path, x, is_leaf in walk_paths(given, "argument"):
+            copied += [id(x)] if is_copied(x) else []
+            if not is_leaf:
+                self.add(*of_kind(self, path, type(x)))
+                self.pending += [Place(path, x.default_factory)] if isinstance(x, defaultdict) else []
+            elif not (isinstance(x, Tensor) and is_ours(type(x))):
+                self.check_plain(path, x, "OV") if is_copied(x) else self.pending.append(Place(path, x))
         while self.pending:
             place = self.pending.popleft()
             if is_atom(place.value):
+                self.numbers.update([place.value] if type(place.value) is int else [])
                 for base in type(place.value).__mro__ if place.read else ():
                     self.refuse_names_of(full_name(base), place.path)
                 continue
@@ -98,6 +102,9 @@ class Outside:
             if len(self.seen) > MOST:
                 self.refuse_size(f"more than {MOST} objects hang from {place.path.split('.')[0]}")
                 break
+        self.known = self.numbers.union(map(id, self.seen.values()))
+        if self.asks_identity() and (len({*copied}) < len(copied) or not self.known.isdisjoint(copied)):
+            self.refuse_size("it asks with `is` or id() which object something is, and is given one that it knows")
 
     def check_cost(self, place: Place, found: list[Edge | Place]) -> None:
         """Refuse what takes too long to be compared before each call, as a list of hundreds of arrays."""
@@ -129,7 +136,7 @@ class Outside:
         self.named |= new
         for name in sorted(new & self.hidden.keys()):
             self.refuse_state(*self.hidden[name])
-        if not self.by_name and not bytecode.BY_NAME.isdisjoint(new):
+        if not self.by_name and not TABLE["who by name"].isdisjoint(new):
             self.by_name = True
             new |= self.later.keys()
         for name in new & self.later.keys():
@@ -138,21 +145,22 @@ class Outside:
     def is_named(self, name: str) -> bool:
         return self.by_name or name in self.named
 
+    def asks_identity(self) -> bool:
+        return not self.named.isdisjoint(TABLE["who identifies"])
+
     def refuse(self, what: str) -> None:
         if self.strict:
-            raise TraceError(
-                f"{what}, and a program cannot look at that before each call. Read it outside and give it as an "
-                "argument, or hold it in a Tensor."
-            )
+            cure = "Read it outside and give it as an argument, or hold it in a Tensor."
+            raise TraceError(f"{what}, and a program cannot look at that before each call. {cure}")
 
     def refuse_size(self, what: str) -> None:
         if self.strict:
             raise TooMuch(what)
 
-    def check_plain(self, path: str, x: Any) -> None:
-        """A class of arrays with an arithmetic of its own: a traced run computes with Tensors instead."""
-        if isinstance(x, np.ndarray) and type(x) not in PLAIN_ARRAYS:
-            self.refuse_size(f"{path} is a {full_name(type(x))}, which computes in a way of its own")
+    def check_plain(self, path: str, x: Any, kinds: str = "") -> None:
+        """A class or dtype of arrays with an arithmetic of its own: a traced run computes with Tensors instead."""
+        if type(x) not in (*PLAIN_ARRAYS, np.void) or x.dtype.kind in kinds:
+            self.refuse_size(f"{path} is a {full_name(type(x))} of {x.dtype}, which computes in a way of its own")
 
     def refuse_state(self, path: str, name: str) -> None:
         """Refuse a library's thing that hides a state; it is named once, where its path ends in its name."""
@@ -182,14 +190,12 @@ class Outside:
 
     def restore(self) -> tuple[str | None, str | None]:
         """Put back what was set anew or put into containers: the paths of what was, and of what could not be."""
-        changed, kept = self.first_changed(), None
+        changed = self.first_changed()
         for edge in self.edges if changed else ():
             if not self.holds(edge.text):
-                try:
-                    exec(edge.undo or "raise ValueError", self.names.scope)
-                except Exception:
-                    kept = kept or edge.path
-        return changed, kept
+                with suppress(Exception):  # what follows tells whether all is as it was
+                    exec(edge.undo, self.names.scope)
+        return changed, changed and self.first_changed()
 
 
 def read_object(walk: Outside, place: Place) -> Found:
@@ -210,6 +216,7 @@ def read_object(walk: Outside, place: Place) -> Found:
             return
     elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
         yield from of_attributes(*kind._guarded)(walk, place)
+        yield from added(walk, place) if is_users(getattr(x, "function", None)) else ()
         return
     elif is_generator(x):
         walk.generators.append((path, x))
@@ -226,7 +233,7 @@ def read_object(walk: Outside, place: Place) -> Found:
         what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
         walk.refuse(f"{path} {what}, which has a state of its own")
         return
-    if is_pythons(kind) and not isinstance(x, type | ModuleType):
+    if is_pythons(kind) and not isinstance(x, type | ModuleType | np.memmap):
         yield from instance(walk, place)
 
 
@@ -247,7 +254,7 @@ def is_pythons(kind: type) -> bool:
 
 def is_stateless(kind: type) -> bool:
     """Return True if the contents of a C type never change, or never affect a result."""
-    if kind in ATOMS or full_name(kind) in STATELESS:
+    if kind in ATOMS or full_name(kind) in TABLE["types stateless"]:
         return True
     counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
     return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts

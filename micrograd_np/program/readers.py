@@ -10,6 +10,7 @@ import abc
 import array
 import contextvars
 import copy
+import copyreg
 import functools
 import logging
 import operator
@@ -24,8 +25,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.tensor import Tensor
 from . import bytecode
-from .bytecode import FILES, HIDDEN, full_name, is_listed, is_ours, is_users
+from .bytecode import FILES, HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
 from .guards import MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
@@ -101,6 +103,8 @@ def instance(walk: Outside, place: Place) -> Found:
             yield gives(walk, path, "[*{}]", parts, list(parts))
         order_of(walk, path, name_of(parts), parts)
     for name in bytecode.slots(kind) if users or open_to_others else ():
+        if name in Tensor.__slots__:  # the state of a Tensor, which a program reads and writes
+            continue
         if hasattr(x, name):
             held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
         else:
@@ -118,9 +122,14 @@ def instance(walk: Outside, place: Place) -> Found:
         for name in base.keys() & ADDRESSES:
             if not hasattr(type(base[name]), "__get__"):
                 walk.refuse_size(f"{path}.{name} is the address of memory")
+    yield from of_kind(walk, path, kind)
+
+
+def of_kind(walk: Outside, path: str, kind: type) -> Found:
+    """The class of an object, whose methods may run."""
     yield Place(path, kind, read=False)
     makers = (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
-    for name in (*bytecode.OF_CLASSES, *makers):  # which may call the class
+    for name in (*TABLE["who copies"], *makers):  # which may call the class
         walk.when_named(name, Place(path, kind))
 
 
@@ -131,14 +140,14 @@ def counted(walk: Outside, place: Place, always: bool) -> Found:
     same = f"{name}.__dict__ is {parts}"
     undo = f"{refill(walk, x.__dict__)}; {same} or setattr({name}, '__dict__', {parts})"
     found = Edge(path, f"{same} and len({parts}) == {len(x.__dict__)}", undo)
-    for asking in () if always else bytecode.ASKING:
+    for asking in () if always else TABLE["who asks"]:
         walk.when_named(asking, found)
     yield from [found] if always else []
 
 
 def order_of(walk: Outside, path: str, text: str, parts: Any) -> None:
     """The order of attributes counts where code goes through all of them."""
-    for name in bytecode.IN_ORDER:
+    for name in TABLE["who lists"]:
         walk.when_named(name, Edge(path, f"[*{text}] == {walk.names(list(parts))}"))
 
 
@@ -263,10 +272,15 @@ def of_function(walk: Outside, place: Place) -> Found:
             yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", cell.cell_contents)
     names_of(walk, place)
     walk.when_named("__annotations__", *of_attributes("__annotations__")(walk, place))
-    yield from counted(walk, place, bool(vars(f)))
-    for name, value in list(vars(f).items()):
-        now = f"{walk.names(vars(f))}[{name!r}]"
-        yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
+    yield from added(walk, place)
+
+
+def added(walk: Outside, place: Place) -> Found:
+    """Attributes that were set on a function, an op or a compiled function, as counters and settings are."""
+    path, x, _ = place
+    yield from counted(walk, place, bool(vars(x)))
+    for name, value in list(vars(x).items()):
+        walk.when_named("keys" if name == "__wrapped__" else name, *item(walk, f"{path}.{name}", vars(x), name, value))
 
 
 def of_module(walk: Outside, place: Place) -> Found:
@@ -289,7 +303,7 @@ def of_module(walk: Outside, place: Place) -> Found:
 def of_class(walk: Outside, place: Place) -> Found:
     """The entries of a user's class that code names, or that Python or a library calls.
 
-    If only an object leads to the class, its constructors (`bytecode.MAKERS`) run only where code names them.
+    If only an object leads to the class, its constructors (`__init__`) run only where code names them.
     """
     path, kind, read = place
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
@@ -299,6 +313,7 @@ def of_class(walk: Outside, place: Place) -> Found:
     if not is_users(kind):
         walk.refuse_names_of(full_name(kind), path)
         return
+    copyreg._slotnames(kind)  # type: ignore[attr-defined]  # which a copy keeps in the class: no change of the user's
     itself = walk.names(kind)
     own, known = f"{itself}.__dict__", walk.names(frozenset(vars(kind)))
     order_of(walk, kind.__name__, own, vars(kind))
@@ -312,8 +327,9 @@ def of_class(walk: Outside, place: Place) -> Found:
         edge, held = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
         found = edge._replace(undo=f"setattr({itself}, {name!r}, {walk.names(value)})"), held
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
-        called = called and (read or name not in bytecode.MAKERS)
-        if called and hasattr(type(value), "__get__"):  # methods, also those that a decorator made
+        called = called and (read or name not in TABLE["who makes"])
+        # Methods, also those that a decorator made, and objects that are called as methods.
+        if called and (hasattr(type(value), "__get__") or callable(value)):
             yield from found
         else:
             walk.when_named(name, *found)
@@ -323,7 +339,7 @@ def of_class(walk: Outside, place: Place) -> Found:
 def names_of(walk: Outside, place: Place) -> None:
     """Take up the name and docstring of a function or class, which may be set anew, and what its name tells."""
     path, x, _ = place
-    walk.name(bytecode.BY_NAME & {x.__name__})
+    walk.name(TABLE["who by name"] & {x.__name__})
     if not is_users(x) and is_listed(x, HIDDEN):
         walk.refuse_state(path, full_name(x))
     elif not is_users(x) and is_listed(x, FILES):
@@ -348,8 +364,9 @@ def of_attributes(*names: str) -> Reader:
 
 def of_context(walk: Outside, place: Place) -> Found:
     """A context variable: its value, or none, and its default."""
-    x = place.value
-    yield from edge_to(walk, place.path, f"{walk.names(x)}.get(MISFIT)", x.get(MISFIT))
+    name, now = walk.names(place.value), place.value.get(MISFIT)
+    edge, held = edge_to(walk, place.path, f"{name}.get(MISFIT)", now)
+    yield from (edge._replace(undo="" if now is MISFIT else f"{name}.set({walk.names(now)})"), held)
     yield from of_referents(walk, place)
 
 
