@@ -22,7 +22,6 @@ from typing import Any
 
 from ..core import names
 
-GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
 OURS = __name__.split(".")[0]
 
 TEXT = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
@@ -166,7 +165,7 @@ def words(constant: Any) -> frozenset[str]:
 
 def global_names(f: FunctionType) -> list[str]:
     """The names of globals that a function may read or set."""
-    names = looked_up(f.__code__, *GLOBALS)
+    names = looked_up(f.__code__, *TABLE["instructions global"])
     return sorted(names_in(f.__code__) if "globals" in names else names)
 
 

@@ -22,18 +22,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.containers import walk_paths
+from ..core.containers import attributes, walk_paths
 from ..core.tensor import Tensor
-from .bytecode import HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
+from .bytecode import HIDDEN, TABLE, full_name, is_listed, is_ours, is_users, slots
 from .guards import ATOMS, Names, is_atom, is_copied
-from .readers import READERS, Edge, Found, Place, added, edge_to, instance, of_attributes, of_kind
+from .readers import CALLED, READERS, Edge, Found, Place, added, edge_to, instance, of_attributes, of_kind
 from .trace import TraceError, memory_owner
 
 MOST = 20_000  # objects
 CONDITIONS = 1_000  # on objects that are not of this package: they are all looked at in each call
 BYTES = 2**18  # of all arrays that are compared in each call
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
-STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 
 
 class TooMuch(Exception):  # noqa: N818
@@ -70,7 +69,7 @@ class Outside:
         self.owners: set[int] = set()
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
-        self.named: set[str] = {"keys"}  # which `**x` and dict(x) call
+        self.named: set[str] = {CALLED}
         self.numbers: set[int] = set()
         self.conditions = self.bytes = 0
         self.by_name = False  # code asks for attributes whose names it computes
@@ -83,6 +82,8 @@ class Outside:
             copied += [id(x)] if is_copied(x) else []
             if not is_leaf:
                 self.add(*of_kind(self, path, type(x)))
+                for name in {*slots(x.__class__)}.difference(attributes(x), ["default_factory"]):
+                    self.refuse_size(f"{path}.{name} is a slot of a container, which is not looked at")
                 self.pending += [Place(path, x.default_factory)] if isinstance(x, defaultdict) else []
             elif not (isinstance(x, Tensor) and is_ours(type(x))):
                 self.check_plain(path, x, "OV") if is_copied(x) else self.pending.append(Place(path, x))
@@ -257,7 +258,7 @@ def is_stateless(kind: type) -> bool:
     if kind in ATOMS or full_name(kind) in TABLE["types stateless"]:
         return True
     counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
-    return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
+    return kind.__module__.split(".")[0] in TABLE["modules stateless"] and not counts
 
 
 def is_generator(x: Any) -> bool:

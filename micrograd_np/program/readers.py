@@ -38,7 +38,7 @@ Outside = Any
 LARGE = 2**16  # bytes: an array or a text that is larger is not compared before each call
 LONG = 1000  # entries: a longer collection is not compared
 MANY = 8  # numbers that are compared together
-ADDRESSES = {"__array_interface__", "__array_struct__"}  # by which NumPy reads memory of others
+CALLED = "keys"  # a name that counts as named by all code: `**x` calls it, as Python calls other methods
 
 
 class Edge(NamedTuple):
@@ -119,7 +119,7 @@ def instance(walk: Outside, place: Place) -> Found:
         else:
             yield from attribute(walk, f"{path}.{name}", now, value, place.read and open_to_others)
     for base in ({name: value for name, _, value in held}, *map(vars, kind.__mro__)):
-        for name in base.keys() & ADDRESSES:
+        for name in base.keys() & TABLE["who addresses"]:
             if not hasattr(type(base[name]), "__get__"):
                 walk.refuse_size(f"{path}.{name} is the address of memory")
     yield from of_kind(walk, path, kind)
@@ -280,7 +280,7 @@ def added(walk: Outside, place: Place) -> Found:
     path, x, _ = place
     yield from counted(walk, place, bool(vars(x)))
     for name, value in list(vars(x).items()):
-        walk.when_named("keys" if name == "__wrapped__" else name, *item(walk, f"{path}.{name}", vars(x), name, value))
+        walk.when_named(CALLED if name == "__wrapped__" else name, *item(walk, f"{path}.{name}", vars(x), name, value))
 
 
 def of_module(walk: Outside, place: Place) -> Found:
@@ -291,11 +291,9 @@ def of_module(walk: Outside, place: Place) -> Found:
         walk.refuse_names_of(module.__name__, path)
     yield Place(path, type(module))
     for name, value in list(vars(module).items()):
-        found = item(walk, f"{path}.{name}", vars(module), name, value) if users else ()
-        if users and name == "__getattr__":  # Python calls it
-            yield from found
-        elif users:
-            walk.when_named(name, *found)
+        if users:
+            found = item(walk, f"{path}.{name}", vars(module), name, value)
+            walk.when_named(CALLED if name == "__getattr__" else name, *found)
         elif isinstance(value, ModuleType | type) and full_name(value) in HIDDEN:
             walk.when_named(name, Place(f"{path}.{name}", value))
 
@@ -329,10 +327,8 @@ def of_class(walk: Outside, place: Place) -> Found:
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
         called = called and (read or name not in TABLE["who makes"])
         # Methods, also those that a decorator made, and objects that are called as methods.
-        if called and (hasattr(type(value), "__get__") or callable(value)):
-            yield from found
-        else:
-            walk.when_named(name, *found)
+        called = called and (hasattr(type(value), "__get__") or callable(value))
+        walk.when_named(CALLED if called else name, *found)
     yield from (Place(path, base, read) for base in (*kind.__bases__, type(kind)))
 
 

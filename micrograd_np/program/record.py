@@ -72,6 +72,7 @@ def record(
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
+    marked = marks(given)
     name_arguments(before, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
@@ -83,6 +84,8 @@ def record(
             returned, rebuild_result = flatten(result)
             returned = [x.tensor if type(x) is Scalar else x for x in returned]
             check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)), tracer)
+            if marked != marks(given):
+                tracer.refuse_unless_eager(f"{called_f(f)} sets what an argument is besides its values. Set it before.")
             check_results(f, returned, tracer)
             ends = [
                 tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
@@ -151,6 +154,11 @@ def own_argument(x: Any) -> Any:
     own = x.detach() if isinstance(x, Tensor) else constant(np.asarray(x))
     own.name, own.__class__ = getattr(x, "name", None), StandIn
     return own
+
+
+def marks(given: list[Any]) -> list[Any]:
+    """Return what Tensors that are not themselves are besides their values, which a program would not set."""
+    return [(x._requires_grad, x._grad is None, x.name) for x in given if type(x) is StandIn]
 
 
 def name_values(tracer: Trace, names: Any) -> None:

@@ -23,7 +23,7 @@ from ..core.versions import Memory, copy_with_strides, memory_of, next_id
 from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.calls import is_half, rounded
-from ..ops.primitive import as_array
+from ..ops.primitive import NonDifferentiable, as_array
 from ..ops.shape import alias, hook
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar, StandIn, here
@@ -82,7 +82,7 @@ class Trace:
         """An op ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
-        if all(isinstance(x, StandIn) or self.is_plain(x) for x in args):
+        if isinstance(op, NonDifferentiable) or all(isinstance(x, StandIn) or self.is_plain(x) for x in args):
             node.__class__ = StandIn
         if all(map(self.is_plain, args)):
             self.plain.add(node)
