@@ -109,7 +109,7 @@ def child_steps(x: Any) -> list[str]:
     elif hasattr(type(x), "_fields"):
         steps = [f".{field}" for field in x._fields]
     elif isinstance(x, list | tuple):
-        steps = [f"[{i}]" for i in range(len(x))]
+        steps = [f"[{i}]" for i, _ in enumerate(x)]
     return steps + [f".{name}" for name in attributes(x)]
 
 

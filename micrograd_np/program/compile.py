@@ -44,10 +44,9 @@ ASKED = "it returns a value whose gradient may be asked, and a program keeps no 
 UNLIKE = (
     "it goes another way while arrays are Tensors. Does it ask what is an array (isinstance, hasattr)? Ask outside."
 )
-MANY_KINDS = (
-    f"{KINDS} kinds of arguments: other shapes, dtypes or numbers, or another object at each call. Give arrays of one "
-    "shape; a number that changes as a float or an array; and what stays as a variable of the function."
-)
+FOR_KINDS = "Give arrays of one shape; a number that changes as a float or an array; what stays as a variable."
+MANY_KINDS = f"{KINDS} kinds of arguments: shapes, dtypes, numbers, or another object at each call. {FOR_KINDS}"
+OWN_WAY = "it was given a container that finds what is in it in a way of its own. Give a dict, list or dataclass."
 MANY_ARGUMENTS = f"{LONG} arguments, lists counted by entries. Give an array."
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
@@ -133,6 +132,7 @@ class Compiled:
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
                 kind = Kind(args, kwargs)
+                self.stop(kind, "" if kind.is_plain else OWN_WAY)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
                 return result
@@ -157,7 +157,8 @@ class Compiled:
         try:
             # Programs pay if they have served enough calls for their traces.
             if kind.traces >= TRACES and sum(runner.served() for runner in kind.runners) <= PAYS * kind.traces:
-                raise TooMuch(f"{kind.changes()} is another at each call")
+                path = kind.runners and kind.runners[0].outside.first_changed()
+                raise TooMuch(f"{path or 'something that it reads'} is another at each call")
             outside = Outside(self.function, [*args, *kwargs.values()])
             if path := outside.first_changed():
                 raise TooMuch(f"{path} is not even like itself")
@@ -253,7 +254,9 @@ class Kind:
     def __init__(self, args: Any, kwargs: Any) -> None:
         names = Names()
         guard = Guard(args, kwargs, names)
-        self.call = names.function("call(args, kwargs)", guard.conditions, ["return None"])
+        self.call = names.function("call(args, kwargs)", guard.conditions, [f"return [{', '.join(guard.paths)}]"])
+        found = self.call(args, kwargs)
+        self.is_plain = found is MISFIT or all(map(operator.is_, found, guard.leaves))  # what methods give, is held
         self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
         self.paths = guard.paths
         self.moving: set[int] = set()  # the floats that were others since
@@ -285,10 +288,6 @@ class Kind:
         if new:
             self.moving |= new
             self.runners = []
-
-    def changes(self) -> str:
-        """The path of what the latest program no longer fits."""
-        return (self.runners and self.runners[0].outside.first_changed()) or "something that it reads"
 
 
 class Bound(functools.partial[Any]):

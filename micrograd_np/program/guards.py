@@ -187,7 +187,7 @@ class Guard:
                 self.leaves.append(x)
                 self.conditions += self.alike(path, x)
             else:
-                pending += reversed(list(zip(self.nested(path, x), children, strict=True)))
+                pending += reversed(list(zip(self.nested(path, x), children, strict=False)))
         if self.numbers:  # as bytes, which tell 0.0 from -0.0
             then = names(marshal.dumps([*self.numbers.values()], 2))
             self.conditions.append(f"dumps([{', '.join(self.numbers)}], 2) == {then}")

@@ -208,6 +208,51 @@ def a_new_state(use):
         yield state.x
 
 
+class Doubled(dict):
+    def __getitem__(self, key):
+        return 2 * dict.__getitem__(self, key)
+
+
+class DoubledValues(dict):
+    def values(self):
+        return [2 * x for x in dict.values(self)]
+
+
+class DoubledEntries(list):
+    def __getitem__(self, i):
+        return 2 * list.__getitem__(self, i)
+
+
+class DoubledLoop(list):
+    def __iter__(self):
+        return (2 * x for x in list.__iter__(self))
+
+
+@dataclasses.dataclass
+class DoubledField:
+    x: object
+
+    def __getattribute__(self, name):
+        return 2 * object.__getattribute__(self, name) if name == "x" else object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize(
+    ("f", "kind"),
+    [
+        (lambda d: d["x"] + 1, lambda x: Doubled(x=x)),
+        (lambda d: sum(d.values()), lambda x: DoubledValues(x=x)),
+        (lambda d: d[0] + 1, lambda x: DoubledEntries([x])),
+        (sum, lambda x: DoubledLoop([x])),
+        (lambda d: d.x + 1, DoubledField),
+    ],
+)
+def test_a_container_that_gives_what_is_not_in_it(f, kind):
+    compiled = mg.compile(f)
+    with pytest.warns(UserWarning, match="finds what is in it in a way of its own"):
+        found = [bits(compiled(kind(ONE * i))) for i in range(5)]
+    assert found == [bits(f(kind(ONE * i))) for i in range(5)]
+
+
 # Objects that have a dtype.
 
 
