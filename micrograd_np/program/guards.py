@@ -229,9 +229,9 @@ class Guard:
 
     def asked(self, outside: Any) -> list[str]:
         """Return the conditions on what else the function asks: the names of Tensors, and which object something is."""
-        pairs, ids = zip(self.leaves, self.paths, strict=True), ", ".join(self.copied)
-        tensors = [(x, path) for x, path in pairs if isinstance(x, Tensor) and outside.is_named("name")]
-        found = [f"{path}.name == {x.name!r}" for x, path in tensors]
+        pairs = zip(self.leaves, self.paths, strict=True) if outside.is_named("name") else ()
+        found = [f"{path}.name == {x.name!r}" for x, path in pairs if isinstance(x, Tensor)]
+        ids = ", ".join(self.copied)
         if ids and outside.asks_identity():
             found += [f"{self.names(outside.known)}.isdisjoint(({ids},))", f"len({{{ids}}}) == {len(self.copied)}"]
         return found

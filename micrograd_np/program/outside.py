@@ -82,6 +82,7 @@ class Outside:
             copied += [id(x)] if is_copied(x) else []
             if not is_leaf:
                 self.add(*of_kind(self, path, type(x)))
+                self.named |= {"is"} if x.__class__.__hash__ is object.__hash__ else set()  # equal to itself alone
                 for name in {*slots(x.__class__)}.difference(attributes(x), ["default_factory"]):
                     self.refuse_size(f"{path}.{name} is a slot of a container, which is not looked at")
                 self.pending += [Place(path, x.default_factory)] if isinstance(x, defaultdict) else []

@@ -62,13 +62,11 @@ def record(
         undo += [generator_state(rng)[1] for _, rng in generators]
     modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
-    arguments = []
-    for position, x in enumerate(given):
+    for position, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
-            arguments.append(tracer.values[x])
-            if not isinstance(leaves[position], Tensor):
-                tracer.plain.add(x)
+            tracer.plain.update([] if isinstance(leaf, Tensor) else [x])
+    arguments = [*tracer.values.values()]
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))

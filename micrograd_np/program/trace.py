@@ -341,6 +341,8 @@ class Trace:
 
     def finish(self) -> list[tuple[Value, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
+        for stand_in in (x for x in self.values if type(x) is StandIn):  # the function may have kept it
+            stand_in.__class__ = Tensor  # type: ignore[assignment]
         gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
         for tensor, g in gradients.items():
             tensor._grad = np.array(g._data)

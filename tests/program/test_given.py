@@ -350,6 +350,19 @@ def a_list_given_twice(use):
         yield f(one, given)
 
 
+@case(KNOWN)
+def a_dataclass_that_is_equal_to_itself_alone(use):
+    @dataclasses.dataclass(eq=False)
+    class Item:
+        x: object
+
+    one, other = Item(ONE), Item(ONE)
+    special = {other}
+    f = use(lambda item: item.x * (5.0 if item in special else 1.0))
+    for item in (one, one, one, other, other, one):
+        yield f(item)
+
+
 @case()
 def a_member_of_an_enum(use):
     yield from called(use(lambda x, m: x * (2.0 if m is Mode.ONE else 3.0)), Mode, [1, 1, 1, 2, 2, 2])
@@ -583,3 +596,10 @@ def test_a_compiled_function_does_what_the_plain_one_does(name):
         assert compiled[0].programs
     else:
         assert re.search(told, said[0])
+
+
+def test_what_a_traced_function_keeps_is_a_tensor():
+    kept = []
+    mg.trace(lambda x, t: kept.extend([x, x * 2, t, t.data]))(ONE, mg.Tensor(ONE))
+    assert [type(x) for x in kept] == [mg.Tensor] * 4
+    assert [{x: 1}[x] for x in kept] == [1] * 4
