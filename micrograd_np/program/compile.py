@@ -36,14 +36,9 @@ KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 2  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
-OTHER_BITS = (
-    "its program gives other last bits. Does it compute with plain arrays what NumPy rounds in another way, as a power "
-    "of a single number? Give it Tensors, or compute that outside."
-)
+OTHER_BITS = "its program gives other last bits. Does NumPy round plain arrays in another way there? Give it Tensors."
 ASKED = "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach()."
-UNLIKE = (
-    "it goes another way while arrays are Tensors. Does it ask what is an array (isinstance, hasattr)? Ask outside."
-)
+UNLIKE = "it goes another way while it is traced. Does it ask whether something is an array? That is a Tensor then."
 FOR_KINDS = "Give arrays of one shape; a number that changes as a float or an array; what stays as a variable."
 MANY_KINDS = f"{KINDS} kinds of arguments: shapes, dtypes, numbers, or another object at each call. {FOR_KINDS}"
 OWN_WAY = "it was given a container that finds what is in it in a way of its own. Give a dict, list or dataclass."
@@ -206,8 +201,8 @@ class Compiled:
                 put_back()
             changed, kept = outside.restore()
         if kept:
-            what = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
-            raise TraceError(f"{what}; all else is as before the call. {RETURN}")
+            told = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
+            raise TraceError(f"{told}; all else is as before the call. {RETURN}")
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
             return None
@@ -324,8 +319,8 @@ def checked_count(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        what = f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}"
-        raise ArgumentTypeError(f"{what}: write step.loop(100, X, y).") from None
+        told = f"loop(n, X, y) is told how many calls to make, and was given a {type(n).__name__}."
+        raise ArgumentTypeError(told) from None
     if n < 0:
         raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)

@@ -66,7 +66,7 @@ def record(
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
             tracer.plain.update([] if isinstance(leaf, Tensor) else [x])
-    arguments = [*tracer.values.values()]
+    arguments = list(tracer.values.values())
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
