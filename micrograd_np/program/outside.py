@@ -59,6 +59,8 @@ class Outside:
     generators : list of (path, generator)
     owners : set of int
         The ids of what holds the memory of arrays: any other array was made inside the function.
+    known : set of int
+        The ids of all that it can reach, and the whole numbers there, which may be ids.
     """
 
     def __init__(self, function: Any, given: Any, strict: bool = True) -> None:
@@ -70,7 +72,7 @@ class Outside:
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
         self.named: set[str] = {CALLED}
-        self.numbers: set[int] = set()
+        self.numbers: set[int] = set()  # that it holds, which may be ids
         self.conditions = self.bytes = 0
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
@@ -106,7 +108,9 @@ class Outside:
                 break
         self.known = self.numbers.union(map(id, self.seen.values()))
         if self.asks_identity() and (len({*copied}) < len(copied) or not self.known.isdisjoint(copied)):
-            self.refuse_size("it asks with `is` or id() which object something is, and is given one that it knows")
+            self.refuse_size(
+                "it asks with `is` or id() which object something is, and knows one by another name: ask outside"
+            )
 
     def check_cost(self, place: Place, found: list[Edge | Place]) -> None:
         """Refuse what takes too long to be compared before each call, as a list of hundreds of arrays."""
