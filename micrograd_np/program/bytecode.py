@@ -14,13 +14,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path as FilePath
 from pathlib import PurePath
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from ..core import names
+from ..core.tensor import Tensor
 
 OURS = __name__.split(".")[0]
 
@@ -172,19 +173,17 @@ def global_names(f: FunctionType) -> list[str]:
 def imported(f: FunctionType) -> Iterator[tuple[str, ModuleType]]:
     """The modules that a function imports when it runs, under the names that they may have in full."""
     package = f.__globals__.get("__package__") or ""
+    around = [*accumulate(package.split("."), "{}.{}".format)]
     for name in sorted(looked_up(f.__code__, "IMPORT_NAME")):
-        full = [name, name.partition(".")[0]]
-        while package:
-            full.append(f"{package}.{name}".rstrip("."))
-            package = package.rpartition(".")[0]
+        full = [name, name.partition(".")[0], *(f"{each}.{name}".rstrip(".") for each in around)]
         yield from ((each, sys.modules[each]) for each in dict.fromkeys(full) if each in sys.modules)
 
 
 @functools.cache
 def slots(kind: type) -> tuple[str, ...]:
-    """The names of what objects of a class hold besides their `__dict__`."""
-    held = [key for base in kind.__mro__ for key, x in vars(base).items() if isinstance(x, MemberDescriptorType)]
-    return tuple(held)
+    """The names of what objects of a class hold besides `__dict__`; a program reads and writes those of a Tensor."""
+    held = (item for base in kind.__mro__ if base is not Tensor for item in vars(base).items())
+    return tuple(key for key, x in held if isinstance(x, MemberDescriptorType))
 
 
 def is_users(thing: Any) -> bool:

@@ -189,10 +189,9 @@ class Outside:
         return next((edge.path for edge in self.edges if not self.holds(edge.text)), None)
 
     def holds(self, text: str) -> bool:
-        try:
+        with suppress(Exception):
             return bool(eval(text, self.names.scope))
-        except Exception:
-            return False
+        return False
 
     def restore(self) -> tuple[str | None, str | None]:
         """Put back what was set anew or put into containers: the paths of what was, and of what could not be."""

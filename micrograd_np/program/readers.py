@@ -25,7 +25,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.tensor import Tensor
 from . import bytecode
 from .bytecode import FILES, HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
 from .guards import MISFIT, NUMBERS, entries, is_atom
@@ -103,8 +102,6 @@ def instance(walk: Outside, place: Place) -> Found:
             yield gives(walk, path, "[*{}]", parts, list(parts))
         order_of(walk, path, name_of(parts), parts)
     for name in bytecode.slots(kind) if users or open_to_others else ():
-        if name in Tensor.__slots__:  # the state of a Tensor, which a program reads and writes
-            continue
         if hasattr(x, name):
             held.append((name, f"{name_of(x)}.{name}", getattr(x, name)))
         else:
@@ -418,10 +415,7 @@ def of_cache(walk: Outside, place: Place) -> Found:
 
 def is_empty(cell: Any) -> bool:
     """Return True if a variable of an outer function has no value."""
-    try:
-        return cell.cell_contents is cell
-    except ValueError:
-        return True
+    return repr(cell).endswith(": empty>")
 
 
 def of_referents(walk: Outside, place: Place) -> Found:

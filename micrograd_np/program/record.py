@@ -7,6 +7,7 @@ import inspect
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -111,10 +112,8 @@ def record(
 
 def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
     """The parameters of a function that tells them."""
-    try:
+    with suppress(TypeError, ValueError):
         yield from inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return
 
 
 def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:

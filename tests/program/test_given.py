@@ -8,8 +8,10 @@ import contextvars
 import dataclasses
 import enum
 import functools
+import importlib
 import operator
 import re
+import sys
 import tempfile
 import types
 import warnings
@@ -603,3 +605,19 @@ def test_what_a_traced_function_keeps_is_a_tensor():
     mg.trace(lambda x, t: kept.extend([x, x * 2, t, t.data]))(ONE, mg.Tensor(ONE))
     assert [type(x) for x in kept] == [mg.Tensor] * 4
     assert [{x: 1}[x] for x in kept] == [1] * 4
+
+
+def test_each_of_the_modules_that_a_function_imports_is_compared(monkeypatch, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / "around" / "inside").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "around" / "inside" / f"{name}.py").write_text("k = 2.0\n")
+    (tmp_path / "around" / "inside" / "main.py").write_text(
+        "def f(x):\n    from .one import k\n    from .two import k as other\n    return x * k * other\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    main = importlib.import_module("around.inside.main")
+    compiled = mg.compile(main.f)
+    for i in range(6):
+        if i == 4:
+            sys.modules["around.inside.two"].k = 3.0
+        assert compiled(ONE).tolist() == main.f(ONE).tolist() == [4.0 if i < 4 else 6.0]
