@@ -108,10 +108,10 @@ def child_steps(x: Any) -> list[str]:
     steps: list[str] = []
     if isinstance(x, dict):
         steps = [f"[{key!r}]" for key in x]
-    elif hasattr(x, "_fields"):
+    elif hasattr(type(x), "_fields"):
         steps = [f".{field}" for field in x._fields]
     elif isinstance(x, list | tuple):
-        steps = [f"[{i}]" for i in range(len(x))]
+        steps = [f"[{i}]" for i, _ in enumerate(x)]
     return steps + [f".{name}" for name in attributes(x)]
 
 
@@ -150,13 +150,13 @@ def open_container(x: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | None
 
 def is_container(x: Any) -> bool:
     """Return whether x has children: a dict, list or tuple, or an object of a dataclass, but not the class itself."""
-    return isinstance(x, dict | list | tuple) or (hasattr(x, "__dataclass_fields__") and not isinstance(x, type))
+    return isinstance(x, dict | list | tuple) or hasattr(type(x), "__dataclass_fields__")
 
 
 def attributes(x: Any) -> list[str]:
     """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
     fields: list[str] = []
-    if hasattr(x, "__dataclass_fields__"):
+    if hasattr(type(x), "__dataclass_fields__"):
         import dataclasses  # imported only here, to keep the import of the package fast
 
         fields = [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
@@ -170,8 +170,8 @@ def is_its_own_dict(x: Any) -> bool:
 
 
 def has_dtype(x: Any) -> bool:
-    """Return whether x is an array, a Tensor or a NumPy number; a class such as np.float64 has a dtype, but is none."""
-    return hasattr(x, "dtype") and not isinstance(x, type)
+    """Return whether x is an array, a Tensor or a NumPy number; classes, and objects of the user's, have dtypes too."""
+    return hasattr(type(x), "__array__") and hasattr(x, "dtype")
 
 
 def map_leaves(f: Callable[[Any], Any], tree: Any) -> Any:

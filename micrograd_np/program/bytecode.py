@@ -14,34 +14,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path as FilePath
 from pathlib import PurePath
 from types import CodeType, FrameType, FunctionType, MemberDescriptorType, ModuleType
 from typing import Any
 
 from ..core import names
+from ..core.tensor import Tensor
 
-GLOBALS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL")
-# Names in code that looks up or sets attributes by names that are strings.
-BY_NAME = frozenset("getattr hasattr setattr delattr vars globals attrgetter __dict__ asdict astuple fields".split())
-BY_NAME |= {"dumps", "__getstate__", "__reduce__", "__reduce_ex__", "getmembers"}  # these read all attributes
-BY_NAME |= {"__getattribute__", "getattr_static", "format", "format_map"}
-BY_NAME |= {"methodcaller", "vformat", "get_field", "get_type_hints", "__annotations__"}
-ASKING = ("getattr", "hasattr", "vars", "__dict__")  # code asks for attributes that may not be there
-# Names in code that asks what an object is: a Tensor, which a trace puts in the place of an array, answers otherwise.
-QUESTIONS = {"type", "isinstance", "issubclass", "hasattr", "getattr", "__class__"}
-# Names in code that goes through all attributes of an object, in their order.
-IN_ORDER = "vars __dict__ parameters named_parameters modules named_modules named_tensors state_dict".split()
-MAKERS = ("__init__", "__new__", "__post_init__")  # methods that run when a class is called
-OF_CLASSES = ("type", "__class__", "replace")  # names by which code that has an object makes another
 OURS = __name__.split(".")[0]
 
-TABLE = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
-ROWS = [line.split(": ") for line in TABLE if line[0] != "#"]
+TEXT = (pkgutil.get_data(__package__, "hidden.txt") or b"").decode().splitlines()
+TABLE = {where: frozenset(listed.split()) for where, _, listed in (line.partition(": ") for line in TEXT)}
 # By module or class of a library: its names that hide a state, and those that read or write files.
-HIDDEN = {where: frozenset(listed.split()) for where, listed in ROWS if " " not in where}
-FILES = {where.removeprefix("files "): frozenset(listed.split()) for where, listed in ROWS if " " in where}
+HIDDEN = {where: listed for where, listed in TABLE.items() if " " not in where}
+FILES = {where.removeprefix("files "): listed for where, listed in TABLE.items() if where.startswith("files ")}
 # By the module that defines something: the one under whose name it is listed.
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
 HOMES |= dict.fromkeys(("pathlib._local", "pathlib._abc"), "pathlib")
@@ -72,8 +60,9 @@ def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
 def names_in(code: CodeType) -> frozenset[str]:
     """Return the names that a function, and the functions in it, look up or set."""
     found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
-    by_name = found & BY_NAME or any(x.opname == "MATCH_CLASS" for x in instructions(code))
-    return found | words(code) if by_name else found
+    by_name = found & TABLE["who by name"] or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    asks = any(y.opname == "IS_OP" and x.opname != "LOAD_CONST" for x, y in pairwise(instructions(code)))
+    return found.union(words(code) if by_name else (), ["is"] if asks else ())
 
 
 @functools.cache
@@ -181,26 +170,24 @@ def words(constant: Any) -> frozenset[str]:
 
 def global_names(f: FunctionType) -> list[str]:
     """Return the names of globals that a function may read or set."""
-    names = looked_up(f.__code__, *GLOBALS)
+    names = looked_up(f.__code__, *TABLE["instructions global"])
     return sorted(names_in(f.__code__) if "globals" in names else names)
 
 
 def imported(f: FunctionType) -> Iterator[tuple[str, ModuleType]]:
     """Yield the modules that a function may import when it runs, with their full names."""
     package = f.__globals__.get("__package__") or ""
+    around = [*accumulate(package.split("."), "{}.{}".format)]
     for name in sorted(looked_up(f.__code__, "IMPORT_NAME")):
-        full = [name, name.partition(".")[0]]
-        while package:
-            full.append(f"{package}.{name}".rstrip("."))
-            package = package.rpartition(".")[0]
+        full = [name, name.partition(".")[0], *(f"{each}.{name}".rstrip(".") for each in around)]
         yield from ((each, sys.modules[each]) for each in dict.fromkeys(full) if each in sys.modules)
 
 
 @functools.cache
 def slots(kind: type) -> tuple[str, ...]:
-    """Return the names of the slots of a class."""
-    held = [key for base in kind.__mro__ for key, x in vars(base).items() if isinstance(x, MemberDescriptorType)]
-    return tuple(held)
+    """Return what objects of a class hold besides `__dict__`; a program writes the slots of a Tensor itself."""
+    held = (item for base in kind.__mro__ if base is not Tensor for item in vars(base).items())
+    return tuple(key for key, x in held if isinstance(x, MemberDescriptorType))
 
 
 def is_users(thing: Any) -> bool:

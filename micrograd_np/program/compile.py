@@ -20,8 +20,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, Missi
 from ..core.names import user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
-from . import bytecode
-from .bytecode import following
+from .bytecode import TABLE, following
 from .execution import Compared, Left, Runner, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
@@ -37,22 +36,12 @@ KEPT = 16  # programs of one kind
 FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 2  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
-OTHER_BITS = (
-    "its program gives other last bits. Does it compute with plain arrays what NumPy rounds in another way, as a power "
-    "of a single number? Give it Tensors, or compute that outside."
-)
-ASKED = (
-    "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach(), if you only "
-    "look at it."
-)
-UNLIKE = (
-    "it goes another way while it is traced. Does it ask whether something is an array (isinstance, hasattr)? That is "
-    "a Tensor then. Ask outside."
-)
-MANY_KINDS = (
-    f"{KINDS} kinds of arguments: other shapes, dtypes or numbers, or another object at each call. Give arrays of one "
-    "shape; a number that changes as a float or an array; and what stays as a variable of the function."
-)
+OTHER_BITS = "its program gives other last bits. Does NumPy round plain arrays in another way there? Give it Tensors."
+ASKED = "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach()."
+UNLIKE = "it goes another way while it is traced. Does it ask whether something is an array? That is a Tensor then."
+FOR_KINDS = "Give arrays of one shape; a number that changes as a float or an array; what stays as a variable."
+MANY_KINDS = f"{KINDS} kinds of arguments: shapes, dtypes, numbers, or another object at each call. {FOR_KINDS}"
+OWN_WAY = "it was given a container that finds what is in it in a way of its own. Give a dict, list or dataclass."
 MANY_ARGUMENTS = f"{LONG} arguments, lists counted by entries. Give an array."
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
 # Each is imported when it is asked for.
@@ -64,6 +53,8 @@ class Compiled:
     """A compiled function, as `mg.compile` returns it; it is called like the plain one."""
 
     _guarded = ("function",)
+    # So that its other attributes are what the user sets, as on a function.
+    __slots__ = (*("function", "backend", "kinds", "latest", "turns", "told"), "__dict__", "__weakref__")
 
     def __init__(self, function: Call, backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
@@ -136,6 +127,7 @@ class Compiled:
         with self.turns:
             if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
                 kind = Kind(args, kwargs)
+                self.stop(kind, "" if kind.is_plain else OWN_WAY)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
                 return result
@@ -160,14 +152,15 @@ class Compiled:
         try:
             # Programs pay if they have served enough calls for their traces.
             if kind.traces >= TRACES and sum(runner.served() for runner in kind.runners) <= PAYS * kind.traces:
-                raise TooMuch(f"{kind.changes()} is another at each call")
-            outside = Outside(self.function, leaves)
+                path = kind.runners and kind.runners[0].outside.first_changed()
+                raise TooMuch(f"{path or 'something that it reads'} is another at each call")
+            outside = Outside(self.function, [*args, *kwargs.values()])
             if path := outside.first_changed():
                 raise TooMuch(f"{path} is not even like itself")
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
             return self.function(*args, **kwargs)
-        kind.asks = not outside.named.isdisjoint(bytecode.QUESTIONS)
+        kind.asks = not outside.named.isdisjoint(TABLE["who questions"])
         if kind.asks and zeros:
             return self.function(*args, **kwargs)
         kind.traces += 1
@@ -208,10 +201,8 @@ class Compiled:
                 put_back()
             changed, kept = outside.restore()
         if kept:
-            raise TraceError(
-                f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back; all "
-                f"else is as before the call. {RETURN}"
-            )
+            told = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
+            raise TraceError(f"{told}; all else is as before the call. {RETURN}")
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
             return None
@@ -258,7 +249,9 @@ class Kind:
     def __init__(self, args: Any, kwargs: Any) -> None:
         names = Names()
         guard = Guard(args, kwargs, names)
-        self.call = names.function("call(args, kwargs)", guard.conditions, ["return None"])
+        self.call = names.function("call(args, kwargs)", guard.conditions, [f"return [{', '.join(guard.paths)}]"])
+        found = self.call(args, kwargs)
+        self.is_plain = found is MISFIT or all(map(operator.is_, found, guard.leaves))  # what methods give, is held
         self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
         self.paths = guard.paths
         self.moving: set[int] = set()  # the floats that were others since
@@ -290,10 +283,6 @@ class Kind:
         if new:
             self.moving |= new
             self.runners = []
-
-    def changes(self) -> str:
-        """The path of what the latest program no longer fits."""
-        return (self.runners and self.runners[0].outside.first_changed()) or "something that it reads"
 
 
 class Bound(functools.partial[Any]):
@@ -330,10 +319,8 @@ def checked_count(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        raise ArgumentTypeError(
-            f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}: write "
-            "step.loop(100, X, y)."
-        ) from None
+        told = f"loop(n, X, y) is told how many calls to make, and was given a {type(n).__name__}."
+        raise ArgumentTypeError(told) from None
     if n < 0:
         raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)

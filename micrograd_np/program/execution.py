@@ -88,7 +88,8 @@ class Runner:
         scope |= {"free": [], "frames": self.frame, "served": self.calls.__next__, "rebuild": program.rebuild}
         names = Names(**scope)
         guard = Guard(args, kwargs, names, self.memory, moving)
-        conditions = [*guard.conditions, *state_conditions(program, names), *(edge.text for edge in outside.edges)]
+        conditions = [*guard.conditions, *guard.asked(outside), *state_conditions(program, names)]
+        conditions += [edge.text for edge in outside.edges]
         names.scope |= outside.names.scope
         arrays = ", ".join(map(guard.array, self.emitted.given))
         # def call(args, kwargs, n=1):

@@ -12,12 +12,12 @@ from collections import defaultdict
 from fractions import Fraction
 from itertools import count
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath
-from types import CodeType
+from types import BuiltinMethodType, CodeType, MethodType
 from typing import Any
 
 import numpy as np
 
-from ..core.containers import attributes, has_dtype, is_its_own_dict, open_container
+from ..core.containers import attributes, has_dtype, is_container, is_its_own_dict, open_container
 from ..core.context import CURRENT
 from ..core.tensor import Tensor
 from ..core.versions import latest, memory_of, next_id
@@ -59,6 +59,12 @@ def is_atom(x: Any) -> bool:
         elif not (type(x) in ATOMS or (isinstance(x, np.generic | np.dtype) and not isinstance(x, np.void))):
             return False
     return True
+
+
+def is_copied(x: Any) -> bool:
+    """Return True if an argument is another object in a trace: a container, or what has values and is no parameter."""
+    has = is_container(x) or has_dtype(x)
+    return has and not is_atom(x) and not (isinstance(x, Tensor) and x._requires_grad)
 
 
 def entries(x: Any) -> list[Any]:
@@ -161,6 +167,7 @@ class Guard:
         self.floats: list[int] = []
         self.numbers: dict[str, Any] = {}
         self.elsewhere = elsewhere
+        self.copied: list[str] = []
         self.conditions: list[str] = [names.mode()]
         self.leaves: list[Any] = []
         self.paths: list[str] = []
@@ -174,12 +181,13 @@ class Guard:
                 path = f"v{number}"
                 self.conditions.append(f"type({path} := {place}) is {names(type(x))}")
             children, build = open_container(x)
+            self.copied += [f"id({path})"] if is_copied(x) and path != place else []
             if build is None:
                 self.paths.append(path)
                 self.leaves.append(x)
                 self.conditions += self.alike(path, x)
             else:
-                pending += reversed(list(zip(self.nested(path, x), children, strict=True)))
+                pending += reversed(list(zip(self.nested(path, x), children, strict=False)))
         if self.numbers:  # as bytes, which tell 0.0 from -0.0
             then = names(marshal.dumps([*self.numbers.values()], 2))
             self.conditions.append(f"dumps([{', '.join(self.numbers)}], 2) == {then}")
@@ -215,7 +223,18 @@ class Guard:
         if type(x) in (float, complex):
             self.numbers[path] = x
             return []
+        if isinstance(x, MethodType | BuiltinMethodType):  # another object each time, and equal
+            return [f"{path} == {self.names(x)}"]
         return [f"{path} == {x}" if type(x) is int else self.names.same(path, x)]
+
+    def asked(self, outside: Any) -> list[str]:
+        """Return the conditions on what else the function asks: the names of Tensors, and which object something is."""
+        pairs = zip(self.leaves, self.paths, strict=True) if outside.is_named("name") else ()
+        found = [f"{path}.name == {x.name!r}" for x, path in pairs if isinstance(x, Tensor)]
+        ids = ", ".join(self.copied)
+        if ids and outside.asks_identity():
+            found += [f"{self.names(outside.known)}.isdisjoint(({ids},))", f"len({{{ids}}}) == {len(self.copied)}"]
+        return found
 
     def laid_out(self, path: str, x: Any) -> list[str]:
         found = [(part, getattr(x, part)) for part in ("shape", "dtype", "strides") if hasattr(x, part)]
@@ -223,17 +242,15 @@ class Guard:
 
     def look_at_memory(self) -> None:
         """Add the conditions that arguments share memory exactly as they did in the traced call."""
-        pairs = zip(self.leaves, self.paths, strict=True)
-        arrays = [(x, path) for x, path in pairs if has_dtype(x)]
+        arrays = [(x, path) for x, path in zip(self.leaves, self.paths, strict=True) if has_dtype(x)]
         owners = [f"id({self.memory_of(x, path)})" for x, path in arrays]
-        apart = len({id(memory_owner(x)) for x, _ in arrays}) == len(arrays)
-        if arrays and self.elsewhere:
+        first: dict[int, str] = {}
+        alike = [(now, first.setdefault(id(memory_owner(x)), now)) for now, (x, _) in zip(owners, arrays, strict=True)]
+        if owners and self.elsewhere:
             self.conditions.append(f"{self.names(self.elsewhere)}.isdisjoint(({', '.join(owners)},))")
-        if len(arrays) > 1 and apart:
-            self.conditions.append(f"len({{{', '.join(owners)}}}) == {len(owners)}")
-        elif len(arrays) > 1:
-            listed = ", ".join(path for _, path in arrays)
-            self.conditions.append(f"{self.names(identities)}([{listed}]) == {identities([x for x, _ in arrays])}")
+        if len(owners) > 1:
+            self.conditions.append(f"len({{{', '.join(owners)}}}) == {len(first)}")
+        self.conditions += [f"{now} == {other}" for now, other in alike if now is not other]
 
     def memory_of(self, x: Any, path: str) -> str:
         path, x = (f"{path}._data", x._data) if isinstance(x, Tensor) else (path, x)
@@ -265,10 +282,3 @@ class Guard:
             memory = self.names(memory_of(x.of)) if x.kind == TENSOR else f"memory({self.tensor(x)})"
             found.append(f"{memory}.written = now")
         return found
-
-
-def identities(leaves: list[Any]) -> tuple[int, ...]:
-    """Return who shares with whom: for each leaf, then for each memory owner, the number of the first same one."""
-    first: dict[int, int] = {}
-    owners = [memory_owner(x) for x in leaves]
-    return tuple(first.setdefault(id(x), i) for some in (leaves, owners) for i, x in enumerate(some))

@@ -71,10 +71,8 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
     elif isinstance(thing, NUMBERS):
         text = f"{name} = {thing!r}"
     else:
-        raise TraceError(
-            f"an op of yours reads {name}, a {type(thing).__name__}, which a program's text cannot hold. Make it an "
-            "argument of the op."
-        )
+        what = f"an op of yours reads {name}, a {type(thing).__name__}, which a program's text cannot hold"
+        raise TraceError(f"{what}. Make it an argument of the op.")
     del found[name]
     found[name] = thing, text
 
@@ -99,10 +97,8 @@ def own_text(function: FunctionType) -> str:
     except (OSError, SyntaxError):
         statement = None
     if not isinstance(statement, ast.FunctionDef):
-        raise TraceError(
-            f"a program is printed with the source of its ops, and that of {function.__name__} is not to be had. Write "
-            "it as a def in a file."
-        )
+        what = f"a program is printed with the source of its ops, and that of {function.__name__} is not to be had"
+        raise TraceError(f"{what}. Write it as a def in a file.")
     return ast.unparse(Untyped().visit(statement))
 
 

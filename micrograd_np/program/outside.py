@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict, deque
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from ..core.containers import attributes, walk_paths
 from ..core.tensor import Tensor
-from . import bytecode
-from .bytecode import HIDDEN, full_name, is_listed, is_ours
-from .guards import ATOMS, Names, is_atom
-from .readers import READERS, Edge, Found, Place, edge_to, instance, of_attributes
+from .bytecode import HIDDEN, TABLE, full_name, is_listed, is_ours, is_users, slots
+from .guards import ATOMS, Names, is_atom, is_copied
+from .readers import CALLED, READERS, Edge, Found, Place, added, edge_to, instance, of_attributes, of_kind
 from .trace import TraceError, memory_owner
 
 # All conditions are looked at before each call, so there are limits.
@@ -33,11 +34,6 @@ MOST = 20_000  # objects that the walk reaches
 CONDITIONS = 1_000  # on objects that are not of this package
 BYTES = 2**18  # of all arrays whose contents are compared
 PLAIN_ARRAYS = (np.ndarray, np.memmap)  # whose arithmetic is NumPy's
-# Types of C whose objects never change, or hold nothing that is computed with.
-STATELESS = {"_thread.lock", "_thread.RLock", "types.GenericAlias", "types.UnionType", "builtins.getset_descriptor"}
-# From Python 3.13 on, the last one here has another name.
-STATELESS |= {"builtins.object", "builtins.member_descriptor", "_collections._tuplegetter", "collections._tuplegetter"}
-STATELESS_MODULES = ("re", "typing", "numpy", "logging")
 
 
 class TooMuch(Exception):  # noqa: N818
@@ -50,8 +46,8 @@ class Outside:
     Parameters
     ----------
     function : callable
-    leaves : sequence
-        The arguments; those that are no arrays are walked through, too.
+    given : container
+        The arguments. What is no array is walked through, and so are the classes of containers.
     strict : bool
         Whether to raise for what cannot be compared. A printed program has no guard: it needs only the generators.
 
@@ -64,9 +60,11 @@ class Outside:
     owners : set of int
         The ids of the owners of the memory of all arrays that were reached. An array of another owner was made inside
         the function.
+    known : set of int
+        The ids of all that was reached, and the whole numbers there, which may be ids.
     """
 
-    def __init__(self, function: Any, leaves: Any, strict: bool = True) -> None:
+    def __init__(self, function: Any, given: Any, strict: bool = True) -> None:
         self.strict = strict
         self.names = Names()
         self.edges: list[Edge] = []
@@ -74,19 +72,29 @@ class Outside:
         self.owners: set[int] = set()
         self.modules: list[Any] = []  # whose `training` the function may set
         self.inner: set[int] = set()  # the ids of what objects of this package hold, such as an optimiser's state
-        self.named: set[str] = set()  # the names in the code that can run
+        self.named: set[str] = {CALLED}  # the names in the code that can run
+        self.numbers: set[int] = set()  # the whole numbers that were reached, which may be ids
         self.conditions = self.bytes = 0
         self.by_name = False  # code asks for attributes whose names it computes
         self.later: dict[str, list[Edge | Place]] = defaultdict(list)  # what is reached once code names it
         self.hidden: dict[str, list[str]] = defaultdict(list)  # what is refused once code names it
         self.seen: dict[tuple[int, bool], Any] = {}  # holds on to each object, so that its id stays its own
         self.pending: deque[Place] = deque([Place(getattr(function, "__name__", "self"), function)])
-        for i, x in enumerate(leaves):
-            self.check_plain(f"argument {i}", x)
-            self.pending += [] if hasattr(x, "dtype") else [Place(f"argument {i}", x)]
+        copied: list[int] = []  # the ids of the arguments that a trace has others in the place of
+        for path, x, is_leaf in walk_paths(given, "argument"):
+            copied += [id(x)] if is_copied(x) else []
+            if not is_leaf:
+                self.add(*of_kind(self, path, type(x)))
+                self.named |= {"is"} if x.__class__.__hash__ is object.__hash__ else set()  # equal to itself alone
+                for name in {*slots(x.__class__)}.difference(attributes(x), ["default_factory"]):
+                    self.refuse_size(f"{path}.{name} is a slot of a container, which is not looked at")
+                self.pending += [Place(path, x.default_factory)] if isinstance(x, defaultdict) else []
+            elif not (isinstance(x, Tensor) and is_ours(type(x))):
+                self.check_plain(path, x, "OV") if is_copied(x) else self.pending.append(Place(path, x))
         while self.pending:
             place = self.pending.popleft()
             if is_atom(place.value):
+                self.numbers.update([place.value] if type(place.value) is int else [])
                 for base in type(place.value).__mro__ if place.read else ():
                     self.refuse_names_of(full_name(base), place.path)
                 continue
@@ -99,6 +107,11 @@ class Outside:
             if len(self.seen) > MOST:
                 self.refuse_size(f"more than {MOST} objects hang from {place.path.split('.')[0]}")
                 break
+        self.known = self.numbers.union(map(id, self.seen.values()))
+        if self.asks_identity() and (len({*copied}) < len(copied) or not self.known.isdisjoint(copied)):
+            self.refuse_size(
+                "it asks with `is` or id() which object something is, and knows one by another name: ask outside"
+            )
 
     def check_cost(self, place: Place, found: list[Edge | Place]) -> None:
         """Refuse what takes too long to compare before each call, such as a list of hundreds of arrays."""
@@ -131,7 +144,7 @@ class Outside:
         self.named |= new
         for name in sorted(new & self.hidden.keys()):
             self.refuse_state(*self.hidden[name])
-        if not self.by_name and not bytecode.BY_NAME.isdisjoint(new):
+        if not self.by_name and not TABLE["who by name"].isdisjoint(new):
             self.by_name = True
             new |= self.later.keys()
         for name in new & self.later.keys():
@@ -141,23 +154,24 @@ class Outside:
         """Return True if code that can run has the name in it, or computes names."""
         return self.by_name or name in self.named
 
+    def asks_identity(self) -> bool:
+        return not self.named.isdisjoint(TABLE["who identifies"])
+
     def refuse(self, what: str) -> None:
         """Raise for what a guard cannot compare: the user has to change the function."""
         if self.strict:
-            raise TraceError(
-                f"{what}, and a program cannot look at that before each call. Read it outside and give it as an "
-                "argument, or hold it in a Tensor."
-            )
+            cure = "Read it outside and give it as an argument, or hold it in a Tensor."
+            raise TraceError(f"{what}, and a program cannot look at that before each call. {cure}")
 
     def refuse_size(self, what: str) -> None:
         """Raise for what a guard should not compare: the function runs as it is."""
         if self.strict:
             raise TooMuch(what)
 
-    def check_plain(self, path: str, x: Any) -> None:
-        """Refuse arrays of a class with an arithmetic of its own: a traced run would compute with Tensors."""
-        if isinstance(x, np.ndarray) and type(x) not in PLAIN_ARRAYS:
-            self.refuse_size(f"{path} is a {full_name(type(x))}, which computes in a way of its own")
+    def check_plain(self, path: str, x: Any, kinds: str = "") -> None:
+        """Refuse arrays of a class or dtype with an arithmetic of its own: a traced run would compute with Tensors."""
+        if type(x) not in (*PLAIN_ARRAYS, np.void) or x.dtype.kind in kinds:
+            self.refuse_size(f"{path} is a {full_name(type(x))} of {x.dtype}, which computes in a way of its own")
 
     def refuse_state(self, path: str, name: str) -> None:
         """Refuse an object of a library that hides a state; the message names it once if its path ends in its name."""
@@ -181,21 +195,18 @@ class Outside:
 
     def holds(self, text: str) -> bool:
         """Return True if a condition holds now; one that raises does not."""
-        try:
+        with suppress(Exception):
             return bool(eval(text, self.names.scope))
-        except Exception:
-            return False
+        return False
 
     def restore(self) -> tuple[str | None, str | None]:
         """Undo what a run changed; return the path of a change, and of one that cannot be undone, or None for each."""
-        changed, kept = self.first_changed(), None
+        changed = self.first_changed()
         for edge in self.edges if changed else ():
             if not self.holds(edge.text):
-                try:
-                    exec(edge.undo or "raise ValueError", self.names.scope)
-                except Exception:
-                    kept = kept or edge.path
-        return changed, kept
+                with suppress(Exception):  # what follows tells whether all is as it was
+                    exec(edge.undo, self.names.scope)
+        return changed, changed and self.first_changed()
 
 
 def read_object(walk: Outside, place: Place) -> Found:
@@ -216,6 +227,7 @@ def read_object(walk: Outside, place: Place) -> Found:
             return
     elif hasattr(kind, "_guarded"):  # ours, whose other attributes are no part of what it computes
         yield from of_attributes(*kind._guarded)(walk, place)
+        yield from added(walk, place) if is_users(getattr(x, "function", None)) else ()
         return
     elif is_generator(x):
         walk.generators.append((path, x))
@@ -232,7 +244,7 @@ def read_object(walk: Outside, place: Place) -> Found:
         what = f"is an iterator ({kind.__name__})" if hasattr(kind, "__next__") else f"is a {full_name(kind)}"
         walk.refuse(f"{path} {what}, which has a state of its own")
         return
-    if is_pythons(kind) and not isinstance(x, type | ModuleType):
+    if is_pythons(kind) and not isinstance(x, type | ModuleType | np.memmap):
         yield from instance(walk, place)
 
 
@@ -253,10 +265,10 @@ def is_pythons(kind: type) -> bool:
 
 def is_stateless(kind: type) -> bool:
     """Return True if the contents of a C type never change, or never affect a result."""
-    if kind in ATOMS or full_name(kind) in STATELESS:
+    if kind in ATOMS or full_name(kind) in TABLE["types stateless"]:
         return True
     counts = hasattr(kind, "__next__") or kind is np.random.SeedSequence
-    return kind.__module__.split(".")[0] in STATELESS_MODULES and not counts
+    return kind.__module__.split(".")[0] in TABLE["modules stateless"] and not counts
 
 
 def is_generator(x: Any) -> bool:

@@ -16,7 +16,6 @@ from ..core import errors
 from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import CURRENT
 from ..core.errors import ArgumentTypeError
-from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from ..cures import answering
 from ..expressions.layout import Listing
@@ -25,6 +24,7 @@ from .execution import array_of
 from .guards import MISFIT, Guard, Names, indented, misfit
 from .ir import ARGUMENT, Step, Steps
 from .record import by_path, named_arguments, parameters_of, record
+from .scalars import here
 from .simplify import simplified
 from .source import Source
 from .trace import TraceError
@@ -181,11 +181,8 @@ class Program:
         """Refuse a call that should be traced, or recorded: what a program computes is on no tape."""
         now, how = CURRENT.get(), f"calling the program {self.name}"
         if now.trace is not None:
-            raise TraceError(
-                f"{how} in a traced function would make today's value part of the program: "
-                f"{format_location(caller_location())}. Call the "
-                "plain function there."
-            )
+            what = f"{how} in a traced function would make today's value part of the program"
+            raise TraceError(f"{what}: {here()}. Call the plain function there.")
         written = {target.of for target, _ in self.simple.writes if target.kind == ARGUMENT}
         for i, (x, traced) in enumerate(zip(leaves, self.arguments.wanted, strict=True)):
             if not (now.recording and isinstance(x, Tensor)):
@@ -233,10 +230,8 @@ def trace(f: Callable[..., Any]) -> Callable[..., Program]:
     <BLANKLINE>
     """
     if not callable(f):
-        raise ArgumentTypeError(
-            "mg.trace writes down what a function does: mg.trace(f)(*args). The sum of a diagonal is t.trace(), or "
-            "mg.linalg.trace(t)."
-        )
+        cure = "The sum of a diagonal is t.trace(), or mg.linalg.trace(t)."
+        raise ArgumentTypeError(f"mg.trace writes down what a function does: mg.trace(f)(*args). {cure}")
 
     @functools.wraps(f)
     def traced(*args: Any, **kwargs: Any) -> Program:

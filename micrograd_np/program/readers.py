@@ -9,6 +9,7 @@ import abc
 import array
 import contextvars
 import copy
+import copyreg
 import functools
 import logging
 import operator
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import bytecode
-from .bytecode import FILES, HIDDEN, full_name, is_listed, is_ours, is_users
+from .bytecode import FILES, HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
 from .guards import MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
@@ -35,7 +36,7 @@ Outside = Any
 LARGE = 2**16  # bytes: an array or a text that is larger is not compared before each call
 LONG = 1000  # entries: a longer collection is not compared
 MANY = 8  # entries: the numbers of a collection of so many are compared together
-ADDRESSES = {"__array_interface__", "__array_struct__"}  # attributes by which NumPy reads the memory of other objects
+CALLED = "keys"  # a name that counts as named by all code: `**x` calls it, as Python calls other methods
 
 
 class Edge(NamedTuple):
@@ -115,12 +116,17 @@ def instance(walk: Outside, place: Place) -> Found:
         else:
             yield from attribute(walk, f"{path}.{name}", now, value, place.read and open_to_others)
     for base in ({name: value for name, _, value in held}, *map(vars, kind.__mro__)):
-        for name in base.keys() & ADDRESSES:
+        for name in base.keys() & TABLE["who addresses"]:
             if not hasattr(type(base[name]), "__get__"):
                 walk.refuse_size(f"{path}.{name} is the address of memory")
+    yield from of_kind(walk, path, kind)
+
+
+def of_kind(walk: Outside, path: str, kind: type) -> Found:
+    """The class of an object, whose methods may run."""
     yield Place(path, kind, read=False)
     makers = (name for base in kind.__mro__ for name, x in vars(base).items() if isinstance(x, classmethod))
-    for name in (*bytecode.OF_CLASSES, *makers):  # which may call the class
+    for name in (*TABLE["who copies"], *makers):  # which may call the class
         walk.when_named(name, Place(path, kind))
 
 
@@ -134,14 +140,14 @@ def counted(walk: Outside, place: Place, always: bool) -> Found:
     same = f"{name}.__dict__ is {parts}"
     undo = f"{refill(walk, x.__dict__)}; {same} or setattr({name}, '__dict__', {parts})"
     found = Edge(path, f"{same} and len({parts}) == {len(x.__dict__)}", undo)
-    for asking in () if always else bytecode.ASKING:
+    for asking in () if always else TABLE["who asks"]:
         walk.when_named(asking, found)
     yield from [found] if always else []
 
 
 def order_of(walk: Outside, path: str, text: str, parts: Any) -> None:
     """Compare the order of attributes, as soon as code goes through all of them."""
-    for name in bytecode.IN_ORDER:
+    for name in TABLE["who lists"]:
         walk.when_named(name, Edge(path, f"[*{text}] == {walk.names(list(parts))}"))
 
 
@@ -270,10 +276,15 @@ def of_function(walk: Outside, place: Place) -> Found:
             yield from edge_to(walk, name, f"{walk.names(cell)}.cell_contents", cell.cell_contents)
     names_of(walk, place)
     walk.when_named("__annotations__", *of_attributes("__annotations__")(walk, place))
-    yield from counted(walk, place, bool(vars(f)))
-    for name, value in list(vars(f).items()):
-        now = f"{walk.names(vars(f))}[{name!r}]"
-        yield from attribute(walk, f"{path}.{name}", now, value, name == "__wrapped__")
+    yield from added(walk, place)
+
+
+def added(walk: Outside, place: Place) -> Found:
+    """Attributes that were set on a function, an op or a compiled function, as counters and settings are."""
+    path, x, _ = place
+    yield from counted(walk, place, bool(vars(x)))
+    for name, value in list(vars(x).items()):
+        walk.when_named(CALLED if name == "__wrapped__" else name, *item(walk, f"{path}.{name}", vars(x), name, value))
 
 
 def of_module(walk: Outside, place: Place) -> Found:
@@ -284,11 +295,9 @@ def of_module(walk: Outside, place: Place) -> Found:
         walk.refuse_names_of(module.__name__, path)
     yield Place(path, type(module))
     for name, value in list(vars(module).items()):
-        found = item(walk, f"{path}.{name}", vars(module), name, value) if users else ()
-        if users and name == "__getattr__":  # Python calls it
-            yield from found
-        elif users:
-            walk.when_named(name, *found)
+        if users:
+            found = item(walk, f"{path}.{name}", vars(module), name, value)
+            walk.when_named(CALLED if name == "__getattr__" else name, *found)
         elif isinstance(value, ModuleType | type) and full_name(value) in HIDDEN:
             walk.when_named(name, Place(f"{path}.{name}", value))
 
@@ -296,7 +305,7 @@ def of_module(walk: Outside, place: Place) -> Found:
 def of_class(walk: Outside, place: Place) -> Found:
     """Read the entries of a user's class that code names, or that Python or a library calls.
 
-    If only an object leads to the class, its constructors (`bytecode.MAKERS`) run only where code names them.
+    If only an object leads to the class, its constructors (`__init__`) run only where code names them.
     """
     path, kind, read = place
     if isinstance(kind, abc.ABCMeta):  # whose `register` leaves no trace in the class
@@ -306,6 +315,7 @@ def of_class(walk: Outside, place: Place) -> Found:
     if not is_users(kind):
         walk.refuse_names_of(full_name(kind), path)
         return
+    copyreg._slotnames(kind)  # type: ignore[attr-defined]  # which a copy keeps in the class: no change of the user's
     itself = walk.names(kind)
     own, known = f"{itself}.__dict__", walk.names(frozenset(vars(kind)))
     order_of(walk, kind.__name__, own, vars(kind))
@@ -319,18 +329,17 @@ def of_class(walk: Outside, place: Place) -> Found:
         edge, held = edge_to(walk, f"{kind.__name__}.{name}", f"{own}[{name!r}]", value)
         found = edge._replace(undo=f"setattr({itself}, {name!r}, {walk.names(value)})"), held
         called = name[:2] == "__" or any(hasattr(base, name) for base in others)
-        called = called and (read or name not in bytecode.MAKERS)
-        if called and hasattr(type(value), "__get__"):  # methods, also those that a decorator made
-            yield from found
-        else:
-            walk.when_named(name, *found)
+        called = called and (read or name not in TABLE["who makes"])
+        # Methods, also those that a decorator made, and objects that are called as methods.
+        called = called and (hasattr(type(value), "__get__") or callable(value))
+        walk.when_named(CALLED if called else name, *found)
     yield from (Place(path, base, read) for base in (*kind.__bases__, type(kind)))
 
 
 def names_of(walk: Outside, place: Place) -> None:
     """Add the name and docstring of a function or class, which may be set anew; refuse names known to hide a state."""
     path, x, _ = place
-    walk.add_names(bytecode.BY_NAME & {x.__name__})
+    walk.add_names(TABLE["who by name"] & {x.__name__})
     if not is_users(x) and is_listed(x, HIDDEN):
         walk.refuse_state(path, full_name(x))
     elif not is_users(x) and is_listed(x, FILES):
@@ -355,8 +364,9 @@ def of_attributes(*names: str) -> Reader:
 
 def of_context(walk: Outside, place: Place) -> Found:
     """Read a context variable: its value, or none, and its default."""
-    x = place.value
-    yield from edge_to(walk, place.path, f"{walk.names(x)}.get(MISFIT)", x.get(MISFIT))
+    name, now = walk.names(place.value), place.value.get(MISFIT)
+    edge, held = edge_to(walk, place.path, f"{name}.get(MISFIT)", now)
+    yield from (edge._replace(undo="" if now is MISFIT else f"{name}.set({walk.names(now)})"), held)
     yield from of_referents(walk, place)
 
 
@@ -412,10 +422,7 @@ def of_cache(walk: Outside, place: Place) -> Found:
 
 def is_empty(cell: Any) -> bool:
     """Return True if a variable of an outer function has no value yet."""
-    try:
-        return cell.cell_contents is cell
-    except ValueError:
-        return True
+    return repr(cell).endswith(": empty>")
 
 
 def of_referents(walk: Outside, place: Place) -> Found:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import random
-from collections.abc import Callable, Container, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,25 +15,18 @@ import numpy as np
 from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import Mode, tracing
 from ..core.errors import ArgumentTypeError
-from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, constant
 from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 from .outside import Outside
-from .scalars import Scalar
-from .trace import LASTING, Trace, TraceError, Undo, generator_state, kept, memory_owner, new
+from .scalars import Scalar, StandIn, here
+from .trace import LASTING, Trace, TraceError, generator_state, kept, memory_owner, new
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
 
 def record(
-    f: Callable[..., Any],
-    args: Any,
-    kwargs: Any,
-    spell: bool = True,
-    outside: Outside | None = None,
-    moving: Container[int] = (),
-    undo: list[Undo] | None = None,
+    f: Any, args: Any, kwargs: Any, spell: bool = True, outside: Any = None, moving: Any = (), undo: Any = None
 ) -> tuple[Any, Steps]:
     """Return the result of f, and the steps that it took.
 
@@ -52,14 +47,13 @@ def record(
     from ..core.names import watch
 
     if tracing():
-        where = format_location(caller_location())
-        raise TraceError(f"a program is being written down already: {where}. Call the plain function there.")
+        raise TraceError(f"a program is being written down already: {here()}. Call the plain function there.")
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     named = outside is None
     tracer = Trace(spell, named, undo)
     leaves, rebuild = flatten((args, kwargs))
-    outside = outside or Outside(f, leaves, strict=False)
+    outside = outside or Outside(f, [*args, *kwargs.values()], strict=False)
     tracer.owners = outside.owners
     generators = [*GLOBAL_GENERATORS, *outside.generators]
     tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
@@ -69,16 +63,15 @@ def record(
         undo += [generator_state(rng)[1] for _, rng in generators]
     modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
-    arguments = []
-    for position, x in enumerate(given):
+    for position, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
-            arguments.append(tracer.values[x])
-            if not isinstance(leaves[position], Tensor):
-                tracer.plain.add(x)
+            tracer.plain.update([] if isinstance(leaf, Tensor) else [x])
+    arguments = list(tracer.values.values())
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
+    marked = marks(given)
     name_arguments(before, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
@@ -89,7 +82,9 @@ def record(
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
             returned = [x.tensor if type(x) is Scalar else x for x in returned]
-            check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
+            check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)), tracer)
+            if marked != marks(given):
+                tracer.refuse_unless_eager(f"{called_f(f)} sets what an argument is besides its values. Set it before.")
             check_results(f, returned, tracer)
             ends = [
                 tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
@@ -102,6 +97,9 @@ def record(
     if names is not None:
         name_values(tracer, names)
     writes = [(at, tracer.values[x]) for x, at in tracer.targets.items() if at.kind in LASTING]
+    owners = Counter(id(memory_owner(leaves[x.of])) for x in arguments)
+    for target in (at for at, _ in writes if at.kind == ARGUMENT and owners[id(memory_owner(leaves[at.of]))] > 1):
+        tracer.refuse_unless_eager(f"{target.name} is written to, and another argument shows that memory. Give a copy.")
     name = getattr(f, "__name__", "step")
     name = name if name.isidentifier() else "function"
     steps = Steps(name, tracer.steps, arguments, ends, rebuild_result, writes, gradients, spoiled=tracer.spoiled)
@@ -114,10 +112,8 @@ def record(
 
 def parameters_of(f: Any) -> Iterator[inspect.Parameter]:
     """The parameters of a function that tells them."""
-    try:
+    with suppress(TypeError, ValueError):
         yield from inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        return
 
 
 def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -129,9 +125,7 @@ def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     names += [f"{rest}[{i - len(names)}]" if rest else f"argument {i}" for i in more]
     given = dict(zip(names, args, strict=False))
     for name in given.keys() & kwargs.keys():
-        raise ArgumentTypeError(
-            f"{getattr(f, '__name__', 'f')} was given {name} twice: by its place and by its name. Give it once."
-        )
+        raise ArgumentTypeError(f"{called_f(f)} was given {name} twice: by its place and by its name. Give it once.")
     return {**given, **kwargs}
 
 
@@ -152,9 +146,16 @@ def name_arguments(leaves: dict[str, Any], values: dict[Any, Value]) -> None:
 def own_argument(x: Any) -> Any:
     """An argument as a Tensor that is nobody else's: f may know the same one under another name, of which no later call
     speaks. One that wants a gradient has to be itself."""
-    if has_dtype(x) and not isinstance(x, Tensor):
-        return constant(np.asarray(x))
-    return x.detach() if isinstance(x, Tensor) and not x._requires_grad else x
+    if not has_dtype(x) or (isinstance(x, Tensor) and x._requires_grad):
+        return x
+    own = x.detach() if isinstance(x, Tensor) else constant(np.asarray(x))
+    own.name, own.__class__ = getattr(x, "name", None), StandIn
+    return own
+
+
+def marks(given: list[Any]) -> list[Any]:
+    """Return what Tensors that are not themselves are besides their values, which a program would not set."""
+    return [(x._requires_grad, x._grad is None, x.name) for x in given if type(x) is StandIn]
 
 
 def name_values(tracer: Trace, names: Any) -> None:
@@ -171,14 +172,13 @@ def name_values(tracer: Trace, names: Any) -> None:
             value.name = value.name or names.in_module(id(module))
 
 
-def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+def check_unchanged(f: Any, before: dict[str, Any], after: dict[str, Any], tracer: Trace) -> None:
     """Refuse a function that changes a container that it was given: its program has only what is in it."""
     changed = [path for path in before | after if before.get(path, f) is not after.get(path, f)]
     if changed:
-        raise TraceError(
+        tracer.refuse_unless_eager(
             f"{called_f(f)} changed {changed[0]} in a container that it was given, which its program would not do. "
-            "Return what it makes and keep it outside, or hold it in a Tensor and write to that; the container is as "
-            "it was."
+            "Return what it makes and keep it outside, or hold it in a Tensor and write to that."
         )
 
 

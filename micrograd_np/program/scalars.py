@@ -1,21 +1,42 @@
-"""Stand in for a float argument that changes from call to call, while a function is traced."""
+"""Stand in for arguments while a function is traced: arrays, and floats that change from call to call."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from types import MethodDescriptorType, WrapperDescriptorType
 from typing import Any
 
 import numpy as np
 
-from ..core.names import caller_location, format_location
-from ..core.tensor import Tensor, init_leaf
+from ..core.names import ENGINE, caller_location, format_location
+from ..core.tensor import Tensor, check_untraced, init_leaf
 from ..ops import TABLE
 
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum}  # NumPy rounds these as Python does
 
 
-class Scalar(Tensor):
+def here() -> str:
+    """The user's line that runs."""
+    return format_location(caller_location())
+
+
+class StandIn(Tensor):
+    """A Tensor in the place of an array or of another Tensor, which is found in dicts and sets by another hash."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        if sys._getframe(1).f_code.co_filename.startswith(ENGINE):
+            return object.__hash__(self)
+        check_untraced(self, "the hash")
+        return hash(self._data[()]) if self.shape == () else object.__hash__(self)
+
+
+StandIn.__name__ = Tensor.__name__  # in what Python says of it
+
+
+class Scalar(StandIn):
     """A number in the arithmetic of Tensors, and a float wherever else it is used: then the run is no program.
 
     As Python's floats do, it takes on the dtype of the array beside it. Where its value decides something (`bool`,
@@ -41,10 +62,8 @@ class Scalar(Tensor):
 
     def number(self) -> float:
         """The value; that somebody asked for it is the end of the program."""
-        self.trace.spoil(
-            f"the value of a float argument is used in {format_location(caller_location())}. Compute with + - * / "
-            "alone, or do it outside, and give the result as an argument."
-        )
+        cure = "Compute with + - * / alone, or do it outside, and give the result as an argument."
+        self.trace.spoil(f"the value of a float argument is used in {here()}. {cure}")
         return float(self._data)
 
     def beside(self, other: Any) -> Tensor:

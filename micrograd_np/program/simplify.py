@@ -201,13 +201,10 @@ def signature(step: Step) -> Any:
 
 def check_arrays(program: Steps) -> None:
     """Refuse an array that shows the memory of a Tensor that is written to: which of its values is read is unknown."""
-    for x in program.inputs():
-        for target, _ in program.writes:
-            if x.kind == ARRAY and overlap(x, target):
-                raise TraceError(
-                    f"{x.name or 'an array'} shows the memory of {target.name or 'a tensor'}, to which "
-                    f"{program.name} writes, and a program writes last. Read the Tensor itself, or copy it before."
-                )
+    arrays = [x for x in program.inputs() if x.kind == ARRAY]
+    for x, target in [(x, target) for x in arrays for target, _ in program.writes if overlap(x, target)]:
+        what = f"{x.name or 'an array'} shows the memory of {target.name or 'a tensor'}, to which {program.name} writes"
+        raise TraceError(f"{what}, and a program writes last. Read the Tensor itself, or copy it before.")
 
 
 def overlap(x: Value, y: Value) -> bool:

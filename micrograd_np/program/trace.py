@@ -17,16 +17,16 @@ from ..core.context import no_grad
 from ..core.dispatch import apply, single
 from ..core.errors import TraceError as TraceError
 from ..core.errors import describe
-from ..core.names import caller_location, format_location
+from ..core.names import caller_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, copy_with_strides, memory_of, next_id
 from ..expressions.phrases import constructor, same_bits
 from ..ops import TABLE
 from ..ops.calls import is_half, rounded
-from ..ops.primitive import as_array
+from ..ops.primitive import NonDifferentiable, as_array
 from ..ops.shape import alias, hook
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
-from .scalars import Scalar
+from .scalars import Scalar, StandIn, here
 
 Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
@@ -41,6 +41,7 @@ CURE = (
 )
 CURES = {
     "a copy by copy or pickle": "Write t.copy().",
+    "the hash": "Look it up before the call, and give what was found as an argument.",
     "an index": "Write mg.take(array, index, axis=0) for array[index].",
     "conversion to an array": "Leave it out, for arguments are Tensors here; or convert before, and give the array.",
 }
@@ -81,6 +82,8 @@ class Trace:
         """An op ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
+        if isinstance(op, NonDifferentiable) or all(isinstance(x, StandIn) or self.is_plain(x) for x in args):
+            node.__class__ = StandIn
         if all(map(self.is_plain, args)):
             self.plain.add(node)
             self.check_number(node, op)
@@ -115,10 +118,8 @@ class Trace:
     def check_number(self, node: Tensor, op: Any) -> None:
         """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
         if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
-            self.spoil(
-                f"NumPy computes {op.name} of single numbers, which are no arrays, to other bits: "
-                f"{format_location(caller_location())}. Compute it outside, and give the result as an argument."
-            )
+            cure = "Compute it outside, and give the result as an argument."
+            self.spoil(f"NumPy computes {op.name} of single numbers, no arrays, to other bits: {here()}. {cure}")
 
     def reading(self, pull: Pull) -> Pull:
         """Wrap a backward rule, so that the cotangents that it gets are known and can be named after their node."""
@@ -145,6 +146,12 @@ class Trace:
             self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
         else:
             self.fixed(tensor)
+
+    def shown(self, tensor: Tensor) -> Tensor:
+        """Return what stands for the array that `.data` gives."""
+        shown = tensor.detach()
+        shown.__class__ = StandIn
+        return shown
 
     def fixed(self, tensor: Tensor) -> None:
         """A Tensor's values follow from shapes alone."""
@@ -215,10 +222,9 @@ class Trace:
     def check_draw(self, path: str, rng: Any, before: Any) -> None:
         """Refuse a run that moved on a generator other than by `mg.sample`."""
         if generator_state(rng)[0] != before:
-            self.refuse_unless_eager(
-                f"{path} drew numbers in the traced function, and its program would use the same at every call. Draw "
-                f"them with mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew."
-            )
+            what = f"{path} drew numbers in the traced function, and its program would use the same at every call"
+            cure = f"mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew"
+            self.refuse_unless_eager(f"{what}. Draw them with {cure}.")
 
     def ran(self, module: Any, output: Any) -> None:
         """A module ran."""
@@ -228,7 +234,7 @@ class Trace:
 
     def refuse(self, tensor: Tensor, how: str) -> None:
         """Refuse a use that would fix today's value in the program."""
-        cure = f"{format_location(caller_location())}. {CURES.get(how, CURE)}"
+        cure = f"{here()}. {CURES.get(how, CURE)}"
         what = f"{how} of {describe(tensor, 'a tensor')}"
         # str() of an argument is not the same without a trace: there it may be a plain array, so it is always an error.
         as_in_eager = how != "the text" or tensor.op is not None
@@ -240,10 +246,8 @@ class Trace:
 
     def refuse_shape(self, op: Any) -> None:
         """Refuse a result whose shape depends on values."""
-        self.refuse_unless_eager(
-            f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed: "
-            f"{format_location(caller_location())}. Choose with mg.where, or multiply by the mask."
-        )
+        what = f"how many entries {op.name} gives depends on the values, and a program's shapes are fixed"
+        self.refuse_unless_eager(f"{what}: {here()}. Choose with mg.where, or multiply by the mask.")
 
     def refuse_unless_eager(self, why: str) -> None:
         """Raise; but while compiling this run goes on, as it does what eager code does, and no program is made."""
@@ -256,7 +260,7 @@ class Trace:
         leaves, rebuild = flatten((args, kwargs))
         if self.strict or any(isinstance(x, Tensor) and x._requires_grad for x in leaves):
             raise error from None
-        line, text = format_location(caller_location()), str(error)
+        line, text = here(), str(error)
         if function is getattr:
             text = f"{args[1]!r} of an array is asked for in {line}. Ask outside, and give the answer as an argument."
         self.spoil(text if line in text else f"{text.rstrip('.')}. It is used in {line}.")
@@ -299,7 +303,7 @@ class Trace:
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         if settings() != self.settings:
-            self.spoil(f"{op.name} runs where NumPy's errors are caught: {format_location(caller_location())}.")
+            self.spoil(f"{op.name} runs where NumPy's errors are caught: {here()}.")
         output = new(RESULT, None, data)
         output.backward = self.rules > 0
         self.steps.append(Step(op, inputs, params, output, caller_location(), self.update))
@@ -320,19 +324,15 @@ class Trace:
         if target is not None and target is not x and x._order < x._memory.written:  # type: ignore[union-attr]
             given = x in self.values and self.values[x].kind == ARGUMENT
             cure = "Give the function a copy of one" if given else "Take the view after the write, or copy it before"
-            self.refuse_unless_eager(
-                f"{describe(x, 'a tensor')} is a view of {describe(target, 'a tensor')}, which was written to since; a "
-                f"program writes last: {format_location(caller_location())}. {cure}."
-            )
+            what = f"{describe(x, 'a tensor')} is a view of {describe(target, 'a tensor')}, which was written to since"
+            self.refuse_unless_eager(f"{what}; a program writes last: {here()}. {cure}.")
 
     def check_whole(self, x: Tensor, target: Value) -> None:
         """Refuse to write to a part of what was there before: a program writes whole arrays."""
         lasting = {id(memory_owner(y)) for y, value in self.values.items() if value.kind in LASTING}
         if target.kind not in LASTING and id(memory_owner(x)) in lasting:
-            self.refuse_unless_eager(
-                f"{describe(x, 'a tensor')} is a view, and was written to; a program writes to whole tensors alone: "
-                f"{format_location(caller_location())}. Make all values with mg.where or mg.scatter, and assign them."
-            )
+            what = f"{describe(x, 'a tensor')} is a view, and was written to; a program writes to whole tensors alone"
+            self.refuse_unless_eager(f"{what}: {here()}. Make all values with mg.where or mg.scatter, and assign them.")
 
     def end(self, x: Tensor) -> Any:
         """Return the value of a returned tensor, after all writes if it existed before the trace."""
@@ -341,6 +341,8 @@ class Trace:
 
     def finish(self) -> list[tuple[Value, Value | None]]:
         """The gradients that the function left; in the tensors, they are arrays again."""
+        for stand_in in (x for x in self.values if type(x) is StandIn):  # the function may have kept it
+            stand_in.__class__ = Tensor  # type: ignore[assignment]
         gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
         for tensor, g in gradients.items():
             tensor._grad = np.array(g._data)
@@ -363,11 +365,9 @@ class Trace:
         for module in (module for module in known if id(module) in self.modules):
             for path, tensor in module.named_tensors():
                 if tensor._order > self.start:
-                    raise TraceError(
-                        f"{path} of {type(module).__name__} was set to a Tensor made in the traced function, and its "
-                        "program would not set it. Give the module a Tensor of its own before, and write into that "
-                        "with .assign(values)."
-                    )
+                    what = f"{path} of {type(module).__name__} was set to a Tensor made in the traced function"
+                    cure = "Give the module a Tensor of its own before, and write into that with .assign(values)."
+                    raise TraceError(f"{what}, and its program would not set it. {cure}")
 
 
 def settings() -> Any:

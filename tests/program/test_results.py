@@ -160,8 +160,8 @@ def test_a_function_that_changes_a_container_it_was_given_is_refused(f, containe
 
 
 @pytest.mark.parametrize(("f", "container", "says"), CHANGES[:3])
-def test_a_compiled_function_that_changes_a_container_it_was_given_is_refused(f, container, says):
-    with pytest.raises(TypeError, match=says + " in a container that it was given"):
+def test_a_compiled_function_that_changes_a_container_it_was_given_runs_as_it_is(f, container, says):
+    with pytest.warns(UserWarning, match=says + " in a container that it was given"):
         call_often(f, X, copy.copy(container))
 
 
