@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import random
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,14 @@ from ..core.tensor import Tensor, constant
 from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 from .outside import Outside
 from .scalars import Scalar
-from .trace import LASTING, Trace, TraceError, Undo, generator_state, kept, memory_owner, new
+from .trace import LASTING, Trace, TraceError, generator_state, is_array, kept, memory_owner, new
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
 
 def record(
-    f: Callable[..., Any],
-    args: Any,
-    kwargs: Any,
-    spell: bool = True,
-    outside: Outside | None = None,
-    moving: Container[int] = (),
-    undo: list[Undo] | None = None,
+    f: Any, args: Any, kwargs: Any, spell: bool = True, outside: Any = None, moving: Any = (), undo: Any = None
 ) -> tuple[Any, Steps]:
     """Return the result of f, and the steps that it took.
 
@@ -46,7 +40,7 @@ def record(
         no value gets the name of the user's variable: to watch them takes as long as all the rest.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
-    undo : list, optional
+    undo : list of callable, optional
         Gets what puts back everything that f changes and that `outside` does not put back.
     """
     from ..core.names import watch
@@ -62,11 +56,13 @@ def record(
     outside = outside or Outside(f, leaves, strict=False)
     tracer.owners = outside.owners
     generators = [*GLOBAL_GENERATORS, *outside.generators]
-    tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     if undo is not None:
         undo += [put_back for x in leaves for put_back in kept(x)]
         undo += [functools.partial(put_mode, module, module.training) for module in outside.modules]
         undo += [generator_state(rng)[1] for _, rng in generators]
+        for _, rng in generators:  # so that setting a state that it has already, as a seed does, is seen
+            getattr(rng, "random_raw", getattr(rng, "random", None))()  # type: ignore[misc]
+    tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
     arguments = []
@@ -75,7 +71,7 @@ def record(
             tracer.values[x] = new(ARGUMENT, position, x._data)
             arguments.append(tracer.values[x])
             if not isinstance(leaves[position], Tensor):
-                tracer.plain.add(x)
+                tracer.plain[x] = isinstance(leaves[position], np.generic)
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
@@ -89,12 +85,12 @@ def record(
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
             returned = [x.tensor if type(x) is Scalar else x for x in returned]
-            check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
-            check_results(f, returned, tracer)
-            ends = [
-                tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
-                for x in returned
-            ]
+            if any(is_array(x) and id(memory_owner(x)) in tracer.owners for x in returned):
+                tracer.spoil("it returns the memory of an array that it did not make. Return a copy.")
+            if named or not tracer.spoiled:  # else f itself runs, and it may do both
+                check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
+                check_results(f, returned, tracer)
+            ends = [tracer.end(x) if isinstance(x, Tensor) else x.copy() if is_array(x) else x for x in returned]
             if tracer.strict:
                 tracer.check_modules(outside.modules)
         finally:
@@ -129,9 +125,7 @@ def named_arguments(f: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     names += [f"{rest}[{i - len(names)}]" if rest else f"argument {i}" for i in more]
     given = dict(zip(names, args, strict=False))
     for name in given.keys() & kwargs.keys():
-        raise ArgumentTypeError(
-            f"{getattr(f, '__name__', 'f')} was given {name} twice: by its place and by its name. Give it once."
-        )
+        raise ArgumentTypeError(f"{called_f(f)} was given {name} twice: by its place and by its name. Give it once.")
     return {**given, **kwargs}
 
 
@@ -177,8 +171,7 @@ def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[s
     if changed:
         raise TraceError(
             f"{called_f(f)} changed {changed[0]} in a container that it was given, which its program would not do. "
-            "Return what it makes and keep it outside, or hold it in a Tensor and write to that; the container is as "
-            "it was."
+            "Return what it makes, or hold it in a Tensor and write to that; the container is as it was."
         )
 
 
@@ -194,8 +187,7 @@ def check_results(f: Callable[..., Any], returned: list[Any], tracer: Trace) -> 
         if not isinstance(x, PLAIN) and not (isinstance(x, np.ndarray) and x.dtype.kind in "biufc"):
             raise TraceError(
                 f"{called_f(f)} returned an object of type {type(x).__name__}, and its program would return that one "
-                "again. Return Tensors, arrays, numbers, strings or None, in lists, tuples, dicts or dataclasses, and "
-                "make the rest of them outside."
+                "again. Return Tensors, arrays, numbers, strings or None, in containers; make the rest outside."
             )
 
 

@@ -309,9 +309,7 @@ IDENTITIES: dict[str, Identity] = {  # by the field `peephole` of a row
 
 
 def constant_of(x: Any) -> Any:
-    if isinstance(x, Value):
-        return x.of if x.kind == CONSTANT else None
-    return x
+    return x if not isinstance(x, Value) else x.of if x.kind == CONSTANT else None
 
 
 def uniform(data: Any) -> bool:

@@ -54,9 +54,8 @@ class Source:
         consumed = program.needed([*given, *(value for _, value in program.writes)])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *given, *(value for _, value in program.writes)])
-        self.kernels = definitions_of(
-            dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
-        )
+        kernels = (kernel_of(step.op, len(step.inputs)) for step in program.steps if needs_kernel(step.op))
+        self.kernels = definitions_of(dict.fromkeys(kernels))
         self.functions = {name: Source(f, shapes=False).definition() for name, f in functions.items()}
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
         self.name = FreeNames(needed).take(program.name)  # a function so called would hide them
@@ -84,8 +83,7 @@ class Source:
 
     def docstring(self) -> list[str]:
         """Return a docstring that says which array each parameter is, besides the function's arguments."""
-        given = set(self.program.arguments)
-        met = [(name, x) for name, x in self.parameters.items() if x not in given]
+        met = [(name, x) for name, x in self.parameters.items() if x not in self.program.arguments]
         if all(name == x.name and x not in self.whose for name, x in met):
             return []
         known = [f"    {name}: {self.described(x)}" for name, x in met]
@@ -155,9 +153,8 @@ class Source:
         if step.op is TABLE["where"] and {x.dtype for x in values_among(step.inputs[1:])} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
-        if isinstance(step.op, Elementwise) and needs_kernel(
-            step.op
-        ):  # a kernel of ours is given arrays, not NumPy's numbers
+        if isinstance(step.op, Elementwise) and needs_kernel(step.op):
+            # A kernel of ours is given arrays, not NumPy's numbers.
             args = [
                 call("np.asarray", arg.text) if x in self.made and x.shape == () else arg
                 for x, arg in zip(step.inputs, args, strict=True)
@@ -244,9 +241,7 @@ class Source:
         try:
             tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
         except RecursionError:
-            raise TraceError(
-                f"{self.name} returns containers in containers, too deep for a text. Return what is in them."
-            ) from None
+            raise TraceError(f"{self.name} returns containers too deep for a text. Return what is in them.") from None
         parts = [] if tree == "None" else [tree]
         parts += [self.read(g).text for g in self.gradients]
         if parts:

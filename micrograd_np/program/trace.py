@@ -20,10 +20,10 @@ from ..core.errors import describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, copy_with_strides, memory_of, next_id
-from ..expressions.phrases import constructor, same_bits
+from ..expressions.phrases import constructor, is_numpys, kernel_of, same_bits
 from ..ops import TABLE
 from ..ops.calls import is_half, rounded
-from ..ops.primitive import as_array
+from ..ops.primitive import NonDifferentiable, as_array, item
 from ..ops.shape import alias, hook
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
@@ -31,6 +31,7 @@ from .scalars import Scalar
 Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
 SAME = (alias, hook)
+COPIES = (TABLE["split"], TABLE["conjugate"])  # of a Tensor; NumPy's function, or method, gives views of an array
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
@@ -73,7 +74,9 @@ class Trace:
         self.updates: list[Update] = []  # optimiser updates
         self.update = 0  # the number of the update that is running, from 1 on; 0 outside of all
         self.outputs: dict[Value, Any] = {}  # an output, and the innermost module that returned it
-        self.plain: set[Tensor] = set()  # which are arrays where the function itself runs
+        # Which Tensors are arrays where the function itself runs (False), or numbers of NumPy's (True); None: unknown
+        self.plain: dict[Tensor, bool | None] = {}
+        self.shown: set[Memory] = set()  # of arrays, of which the function itself has views where these are copies
 
     # Hooks: the engine calls them after each event.
 
@@ -81,9 +84,12 @@ class Trace:
         """An op ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
-        if all(map(self.is_plain, args)):
-            self.plain.add(node)
+        if isinstance(op, NonDifferentiable) or all(map(self.is_plain, args)):
+            self.plain[node] = gives_number(op, params) if node.shape == () else False
             self.check_number(node, op)
+            if op in COPIES or (op is item and args[0]._memory in self.shown):
+                node._memory = memory_of(args[0])
+                self.shown.add(node._memory)
         if op in SAME:
             self.same(node, args[0])
         elif op.single and is_half(args):
@@ -105,20 +111,26 @@ class Trace:
             return x
         tensor = constant(x)
         self.values[tensor] = self.value(x)
-        self.plain.add(tensor)
+        self.plain[tensor] = False
         return tensor
 
     def is_plain(self, x: Any) -> bool:
         """Return True if a value is an array, and no Tensor, where the function itself runs."""
         return not isinstance(x, Tensor) or x in self.plain
 
+    def is_number(self, x: Tensor) -> bool:
+        """Return True if `x += 1` makes another number, as it does for NumPy's, and does not write into x."""
+        known = self.plain.get(x, False)
+        if known is None:
+            where = format_location(caller_location())
+            self.spoil(f"{describe(x, 'a tensor')} may be a number, which NumPy makes anew: {where}. Write x = x + y.")
+        return bool(known)
+
     def check_number(self, node: Tensor, op: Any) -> None:
         """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
         if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
-            self.spoil(
-                f"NumPy computes {op.name} of single numbers, which are no arrays, to other bits: "
-                f"{format_location(caller_location())}. Compute it outside, and give the result as an argument."
-            )
+            where = format_location(caller_location())
+            self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {where}. Compute it outside.")
 
     def reading(self, pull: Pull) -> Pull:
         """Wrap a backward rule, so that the cotangents that it gets are known and can be named after their node."""
@@ -154,6 +166,8 @@ class Trace:
         """Values were written into the memory of a tensor; from now on it stands for a new value."""
         tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
+        if memory_of(tensor) in self.shown:
+            self.spoil(f"it writes to an array and has views of it by np.split: {format_location(caller_location())}.")
         if tensor not in self.targets:
             self.check_whole(tensor, target)
         value = self.value(values)
@@ -204,6 +218,8 @@ class Trace:
     def draw(self, op: Any, method: Any, args: Any, kwargs: Any) -> Tensor:
         """Let a Generator draw numbers, which a program does anew."""
         rng = method.__self__
+        if id(rng) not in self.generators:
+            self.spoil(f"mg.sample draws of a generator that is made inside: {format_location(caller_location())}.")
         path, _, before = self.generators.get(id(rng), ("a generator", rng, generator_state(rng)[0]))
         self.check_draw(path, rng, before)
         tensor = constant(as_array(method(*args, **kwargs)))
@@ -216,8 +232,8 @@ class Trace:
         """Refuse a run that moved on a generator other than by `mg.sample`."""
         if generator_state(rng)[0] != before:
             self.refuse_unless_eager(
-                f"{path} drew numbers in the traced function, and its program would use the same at every call. Draw "
-                f"them with mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew."
+                f"{path} drew numbers in the traced function, or was set, and its program would not do so anew. Draw "
+                f"numbers with mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew."
             )
 
     def ran(self, module: Any, output: Any) -> None:
@@ -368,6 +384,13 @@ class Trace:
                         "program would not set it. Give the module a Tensor of its own before, and write into that "
                         "with .assign(values)."
                     )
+
+
+def gives_number(op: Any, params: dict[str, Any]) -> bool | None:
+    """Return True if NumPy makes a number of its own of a result without axes; None where that is not known."""
+    if op is TABLE["getitem"]:
+        return None if any(part is ... for part in params["index"]) else True
+    return True if is_numpys(kernel_of(op)) and not op.views and op not in (TABLE["copy"], TABLE["where"]) else None
 
 
 def settings() -> Any:
