@@ -83,8 +83,7 @@ class Plan:
             self.free[layout(x)].append(self.out[x])
 
     def buffer(self, value: Value) -> int:
-        free = self.free[layout(value)]
-        if free:
+        if free := self.free[layout(value)]:
             return free.pop()
         self.buffers.append(value)
         return len(self.buffers) - 1
@@ -216,9 +215,8 @@ class Emitted:
                 for x, arg in zip(step.inputs, args, strict=True)
             ]
         if op.reduction and step.output.shape is not None:
-            reduce = self.meaning(op.reduction.reduce)
             axis, keepdims = self.meaning(step.params["axis"]), step.params["keepdims"]
-            return f"{reduce}({args[0]}, {axis}, None, {out}, {keepdims})"
+            return f"{self.meaning(op.reduction.reduce)}({args[0]}, {axis}, None, {out}, {keepdims})"
         if op is TABLE["transpose"] and step.params["axes"] is None:
             return f"{args[0]}.T"
         if op is TABLE["vdot"] and all(map(self.plan.lies_flat, step.inputs)):

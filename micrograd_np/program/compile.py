@@ -171,7 +171,7 @@ class Compiled:
         if found.path != steps.path:
             self.stop(kind, UNLIKE)
         elif found.shares:
-            self.stop(kind, f"it returns {found.shares}. Return a copy.")
+            self.stop(kind, f"it returns {found.shares}.")
         elif found.same:
             kind.runners = [Runner(found, args, kwargs, outside, frozenset(kind.moving)), *kind.runners][:KEPT]
         elif found.same is None:

@@ -162,7 +162,7 @@ def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
 def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard, copied: bool) -> str:
     """Return the text of one result, in the type that the function returns."""
     if not isinstance(x, Value):
-        return f"{guard.names(x)}.copy()" if isinstance(x, np.ndarray) else guard.names(x)
+        return f"{guard.names(x)}.copy('K')" if isinstance(x, np.ndarray) else guard.names(x)
     text = next(ends) if x.kind == RESULT else guard.array(x)
     if copied or x.kind != RESULT:  # what is not to be copied is in `same_memory`
         text = f"{guard.names(copy_with_strides)}({text})"
@@ -191,7 +191,7 @@ class Compared:
     twins : dict of int to int
         Results that are one Tensor or array: the later, and the first of them.
     shares : str
-        What a program would return a copy of, or another view, where the function itself does not; empty if nothing.
+        What a program would return in another way than the function does, and the cure; empty if nothing.
     """
 
     def __init__(self, function: Any, steps: Steps, backend: Any, args: Any, kwargs: Any) -> None:
@@ -230,7 +230,7 @@ class Compared:
         aliases(returned, results, copies, self)
         lists = [*map(id, containers(self.result))]
         if len({*lists}) < len(lists) or {*lists} & {*map(id, (*steps.returned, *containers((args, kwargs))))}:
-            self.shares = "a container that it did not make, or one container twice"
+            self.shares = "a container that it did not make, or one container twice. Return a copy"
         found = [GIVEN[kind](x) if has_values(x) else x for x, kind in zip(results, self.types, strict=True)]
         left = [(value_of(x, leaves)._grad, next(rest)) for x, g in program.gradients if g is not None]
         # What the program does not write to stays as it was, but for other views of what it writes to.
@@ -266,13 +266,15 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
             compared.same_memory[i] = x, ""
         elif isinstance(of, Tensor) and y is of._grad:
             compared.same_memory[i] = x, "._grad"
+        elif isinstance(y, Tensor) and (type(y) is not Tensor or y.name or (y._requires_grad and y.op is None)):
+            compared.shares = "a new Tensor that is a leaf, has a name, or is of another class. Make it so outside"
         elif x is not None and isinstance(of, Tensor) >= isinstance(y, Tensor) and shows(y) == shows(of):
             attribute = ".detach()" if isinstance(y, Tensor) else ".data"
             compared.same_memory[i] = x, attribute if isinstance(of, Tensor) else ""
         elif x is None and at is not None and at not in targets:
             compared.copied.add(i)
         elif differs:
-            compared.shares = f"the memory of {(x or at).name or 'a Tensor'}, or of its gradient"
+            compared.shares = f"the memory of {(x or at).name or 'a Tensor'}, or of its gradient. Return a copy"
         if (first := next(j for j in shown if returned[j] is y)) != i:
             compared.twins[i] = first
     own = [i for i in shown if i not in {*compared.same_memory, *compared.copied, *compared.twins}]
@@ -281,7 +283,7 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
         if of_one == of_two and one != two:
             compared.copied.add(j)
         elif one == two and of_one != of_two:
-            compared.shares = "one memory in two results"
+            compared.shares = "one memory in two results. Return a copy"
 
 
 def containers(tree: Any) -> list[Any]:

@@ -90,7 +90,7 @@ def record(
             if named or not tracer.spoiled:  # else f itself runs, and it may do both
                 check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)))
                 check_results(f, returned, tracer)
-            ends = [tracer.end(x) if isinstance(x, Tensor) else x.copy() if is_array(x) else x for x in returned]
+            ends = [tracer.end(x) if isinstance(x, Tensor) else x.copy("K") if is_array(x) else x for x in returned]
             if tracer.strict:
                 tracer.check_modules(outside.modules)
         finally:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.core.containers import walk_paths
+from micrograd_np import nn
+from micrograd_np.core.containers import flatten, walk_paths
 from micrograd_np.program.execution import close
 
 from .bits import call_often, same
@@ -283,4 +284,62 @@ def test_a_view_of_another_result_is_as_read_only_as_in_the_function():
         assert [y.flags.writeable for y in found] == [y.flags.writeable for y in expected] == [False, False, True]
         h *= 5.0
         assert [y.max() for y in found] == [10.0, 10.0, 10.0]
+    assert len(compiled.programs) == 1
+
+
+class Own(mg.Tensor):
+    pass
+
+
+def named(x):
+    t = mg.Tensor(x) * 2
+    t.name = "twice"
+    return t
+
+
+def shared(x):
+    t = WEIGHT.detach()
+    t.requires_grad = True
+    return t
+
+
+WEIGHT = mg.Tensor(X, requires_grad=True)
+LEAVES = {
+    "a name": named,
+    "a name from the beginning": lambda x: mg.Tensor(x, name="x"),
+    "a leaf": lambda x: mg.Tensor(x, requires_grad=True),
+    "a leaf of constants": lambda x: {"w": mg.Tensor([1.0], requires_grad=True), "y": x * 2},
+    "a leaf that shares memory": shared,
+    "a parameter": lambda x: nn.Parameter(x * 2),
+    "a class": lambda x: Own(x),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_tensor_that_no_program_makes_is_made_by_the_function(name):
+    compiled = mg.compile(LEAVES[name])
+    with pytest.warns(UserWarning, match="it returns a new Tensor that is a leaf, has a name, or is of another class"):
+        for _ in range(4):
+            (expected, *_), (found, *_) = flatten(LEAVES[name](X))[0], flatten(compiled(X))[0]
+            assert type(found) is type(expected)
+            assert (found.name, found.requires_grad) == (expected.name, expected.requires_grad)
+            assert same(found, expected)
+
+
+LAYOUTS = [
+    lambda x: mg.Tensor(np.broadcast_to(x, (2, 3))).data,
+    lambda x: np.asfortranarray(np.ones((2, 3))),
+    lambda x: np.copy(np.broadcast_to(x, (2, 3)).T),
+    lambda x: (np.broadcast_to(x, (2, 3)) * 1).astype(float),
+]
+
+
+@pytest.mark.parametrize("f", LAYOUTS)
+def test_what_is_returned_lies_in_memory_as_in_the_function(f):
+    compiled = mg.compile(f)
+    for _ in range(4):
+        expected, found = f(X), compiled(X)
+        expected[0, 0] = found[0, 0] = 7.0
+        assert found.strides == expected.strides
+        assert same(found, expected)
     assert len(compiled.programs) == 1
