@@ -167,8 +167,7 @@ class Emitted:
         inputs = program.inputs()
         self.fixed = [x for x in inputs if self.plan.stands(x)]
         self.given = [x for x in inputs if not self.plan.stands(x)]
-        self.names: dict[Any, str] = {x: f"c{i}" for i, x in enumerate(self.fixed)}
-        self.names |= {x: f"a{i}" for i, x in enumerate(self.given)}
+        self.names: dict[Any, str] = {x: f"a{i}" for i, x in enumerate([*self.fixed, *self.given])}
         self.meanings: dict[str, Any] = {}  # functions and constants
         self.known: dict[Any, str] = {}
         self.numbers: set[Value] = set()  # that NumPy gives as a number of its own, not as an array

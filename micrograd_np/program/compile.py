@@ -195,8 +195,7 @@ class Compiled:
         except Exception as error:  # which the function itself may not raise
             frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
             lines = [format_location((x.f_code, x.f_lasti)) for x in frames if is_users_file(x.f_code.co_filename)]
-            why = f"as a trace it raises {type(error).__name__}: {error}"
-            self.failed(kind, f"{why}: {''.join(lines[-1:])}. Arrays are Tensors there: do it outside.")
+            self.failed(kind, f"as a trace it raises {type(error).__name__}: {error}: {''.join(lines[-1:])}")
             return None
         finally:
             for put_back in reversed(undo):  # what was met first was kept first, before any write

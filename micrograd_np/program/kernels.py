@@ -49,7 +49,6 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
     found[name] = thing, ""  # a function may call itself
     home = sys.modules.get(getattr(thing, "__module__", None) or module.__name__, module)
     package = home.__name__.split(".")[0]
-    standard = package in sys.stdlib_module_names
     if inspect.ismodule(thing):
         text = f"import {thing.__name__}" + (f" as {name}" if name != thing.__name__ else "")
     elif inspect.isclass(thing) and issubclass(thing, Exception) and thing.__module__.split(".")[0] == OURS:
@@ -58,7 +57,7 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
         kernel = thing.decomposition if thing.decomposition and thing.exact else kernel_of(thing)
         define(kernel.__name__, kernel, home, found)
         text = f"{name} = {kernel.__name__}"
-    elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or standard:
+    elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or package in sys.stdlib_module_names:
         text = f"from {home.__name__} import {thing.__name__}"
     elif package == OURS:
         text = definitions(home)[name]

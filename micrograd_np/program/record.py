@@ -65,13 +65,12 @@ def record(
     tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
-    arguments = []
     for position, x in enumerate(given):
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
-            arguments.append(tracer.values[x])
             if not isinstance(leaves[position], Tensor):
                 tracer.plain[x] = isinstance(leaves[position], np.generic)
+    arguments = list(tracer.values.values())
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))

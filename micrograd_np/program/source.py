@@ -86,9 +86,8 @@ class Source:
         met = [(name, x) for name, x in self.parameters.items() if x not in self.program.arguments]
         if all(name == x.name and x not in self.whose for name, x in met):
             return []
-        known = [f"    {name}: {self.described(x)}" for name, x in met]
         head = f'    """The arrays that program.arrays() gives, besides the arguments of {self.program.name}:'
-        return [head, "", *known, '    """']
+        return [head, "", *(f"    {name}: {self.described(x)}" for name, x in met), '    """']
 
     def described(self, x: Value) -> str:
         """Return a description of an input array."""
@@ -103,9 +102,8 @@ class Source:
         """Nothing is written where a gradient is nan or inf."""
         if not self.finite:
             return
-        names = [self.read(x).text for x in self.finite]
+        names, indent = [self.read(x).text for x in self.finite], ""
         self.parts.append([])
-        indent = ""
         if len(names) > 1:
             self.write_down(f"for gradient in ({', '.join(names)}):")
             indent, names = "    ", ["gradient"]

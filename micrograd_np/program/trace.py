@@ -25,12 +25,14 @@ from ..ops import TABLE
 from ..ops.calls import is_half, rounded
 from ..ops.primitive import NonDifferentiable, as_array, item
 from ..ops.shape import alias, hook
+from .bytecode import operator_at
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar
 
 Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
 SAME = (alias, hook)
+REBOUND = [TABLE[name] for name in "bitwise_and bitwise_or bitwise_xor left_shift right_shift matmul".split()]
 COPIES = (TABLE["split"], TABLE["conjugate"])  # of a Tensor; NumPy's function, or method, gives views of an array
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
@@ -127,10 +129,12 @@ class Trace:
         return bool(known)
 
     def check_number(self, node: Tensor, op: Any) -> None:
-        """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
+        """Stop where numbers of NumPy's round in another way, or `x &= y` writes into an array and makes a Tensor."""
+        where = caller_location()
         if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
-            where = format_location(caller_location())
-            self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {where}. Compute it outside.")
+            self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {format_location(where)}.")
+        elif op in REBOUND and node.shape and operator_at(where)[-1:] == "=":
+            self.spoil(f"{op.name} writes into an array: {format_location(where)}. Write x = x & y for x &= y.")
 
     def reading(self, pull: Pull) -> Pull:
         """Wrap a backward rule, so that the cotangents that it gets are known and can be named after their node."""

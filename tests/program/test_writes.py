@@ -114,6 +114,67 @@ def test_pieces_show_what_is_written_to_the_whole():
             assert same(compiled(np.ones(4), np.array(k)), step(np.ones(4), np.array(k)))
 
 
+IN_PLACE = {
+    "&=": (True, [True, True, False]),
+    "|=": (False, [True, False, False]),
+    "^=": (False, [True, False, True]),
+    "<<=": (0, 2),
+    ">>=": (0, 1),
+    "@=": (np.eye(3), 2 * np.eye(3)),
+}
+
+
+def masked(p, k, sign):
+    if sign == "&=":
+        p &= k
+    elif sign == "|=":
+        p |= k
+    elif sign == "^=":
+        p ^= k
+    elif sign == "<<=":
+        p <<= k
+    elif sign == ">>=":
+        p >>= k
+    else:
+        p @= k
+    return p
+
+
+@pytest.mark.parametrize("sign", IN_PLACE)
+def test_operators_that_a_tensor_has_not_write_into_an_array(sign):
+    none, some = map(np.array, IN_PLACE[sign])
+
+    def step(p, k):
+        q = p
+        masked(p, k, sign)
+        return q * 1
+
+    compiled = mg.compile(step)
+    with pytest.warns(UserWarning, match=r"writes into an array: test_writes\.py:\d+: p \S+= k\. Write x = x & y"):
+        for k in (none, none, none, some):
+            x, y = np.ones((2, 3), k.dtype), np.ones((2, 3), k.dtype)
+            assert same(compiled(x, k), step(y, k))
+            assert same(x, y)
+
+
+def test_a_gradient_that_is_set_is_a_copy():
+    def trained(wrap):
+        v, w = mg.Tensor(X, requires_grad=True), mg.Tensor(X, requires_grad=True)
+
+        def step(x):
+            w.zero_grad()
+            (w * x).sum().backward()
+            v.grad = w.grad
+            w.grad *= 2.0
+
+        run = wrap(step)
+        for _ in range(4):
+            run(X + 1)
+        return v.grad.tolist(), w.grad.tolist()
+
+    assert trained(mg.compile) == trained(lambda f: f)
+
+
 def test_a_number_that_is_given_is_added_to():
     def step(average, x, rate):
         before, first = average, rate
