@@ -94,7 +94,7 @@ class Plan:
 
     def lies_flat(self, x: Value) -> bool:
         """Return True if a value is an array in one piece of memory that stays the same at every call."""
-        several = bool(x.shape) and math.prod(x.shape) > 1
+        several = math.prod(x.shape or ()) > 1
         return x.dtype in SINGLE and several and self.stands(x) and x.contiguous() and not self.is_spread(x)
 
     def is_product_of_matrices(self, step: Step) -> bool:
@@ -209,10 +209,8 @@ class Emitted:
         op = step.op
         args = [self.read(x, step) for x in step.inputs]
         if not is_numpys(kernel_of(op)):  # a kernel of ours is given arrays, not NumPy's numbers
-            args = [
-                f"{self.meaning(np.asarray)}({arg})" if x in self.plan.made and x.shape == () else arg
-                for x, arg in zip(step.inputs, args, strict=True)
-            ]
+            pairs, array = zip(step.inputs, args, strict=True), self.meaning(np.asarray)
+            args = [f"{array}({arg})" if x in self.plan.made and x.shape == () else arg for x, arg in pairs]
         if op.reduction and step.output.shape is not None:
             axis, keepdims = self.meaning(step.params["axis"]), step.params["keepdims"]
             return f"{self.meaning(op.reduction.reduce)}({args[0]}, {axis}, None, {out}, {keepdims})"

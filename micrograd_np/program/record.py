@@ -70,7 +70,7 @@ def record(
             tracer.values[x] = new(ARGUMENT, position, x._data)
             if not isinstance(leaves[position], Tensor):
                 tracer.plain[x] = isinstance(leaves[position], np.generic)
-    arguments = list(tracer.values.values())
+    arguments = [*tracer.values.values()]
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))
@@ -170,7 +170,7 @@ def check_unchanged(f: Callable[..., Any], before: dict[str, Any], after: dict[s
     if changed:
         raise TraceError(
             f"{called_f(f)} changed {changed[0]} in a container that it was given, which its program would not do. "
-            "Return what it makes, or hold it in a Tensor and write to that; the container is as it was."
+            "Return what it makes and keep it outside, or hold it in a Tensor and write to that."
         )
 
 

@@ -44,11 +44,8 @@ class Source:
         self.made = program.made
         self.uses = Counter(x for step in program.steps for x in step.values)
         self.returned = values_among(program.result)
-        self.whose = {
-            x: f"{kind} of {update.parameter.name or 'a parameter'}"
-            for update in program.updates
-            for kind, x in update.state.items()
-        }
+        held = ((update.parameter.name, *pair) for update in program.updates for pair in update.state.items())
+        self.whose = {x: f"{kind} of {name or 'a parameter'}" for name, kind, x in held}
         self.finite = [x for x in program.finite if isinstance(x, Value) and x.kind == RESULT]
         given = [x for call in self.calls for x in call.inputs]
         consumed = program.needed([*given, *(value for _, value in program.writes)])
@@ -153,10 +150,8 @@ class Source:
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
         if isinstance(step.op, Elementwise) and needs_kernel(step.op):
             # A kernel of ours is given arrays, not NumPy's numbers.
-            args = [
-                call("np.asarray", arg.text) if x in self.made and x.shape == () else arg
-                for x, arg in zip(step.inputs, args, strict=True)
-            ]
+            pairs = zip(step.inputs, args, strict=True)
+            args = [call("np.asarray", arg.text) if x in self.made and x.shape == () else arg for x, arg in pairs]
         return spelled(step.op, args, step.params)
 
     def operand(self, x: Any, dtypes: set[Any]) -> Phrase:
@@ -239,7 +234,7 @@ class Source:
         try:
             tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
         except RecursionError:
-            raise TraceError(f"{self.name} returns containers too deep for a text. Return what is in them.") from None
+            raise TraceError(f"{self.name} returns what is too deep for a text. Return what is in it.") from None
         parts = [] if tree == "None" else [tree]
         parts += [self.read(g).text for g in self.gradients]
         if parts:
