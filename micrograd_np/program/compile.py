@@ -202,8 +202,8 @@ class Compiled:
                 put_back()
             changed, kept = outside.restore()
         if kept:
-            what = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
-            raise TraceError(f"{what}; all else is as before the call. {RETURN}")
+            told = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
+            raise TraceError(f"{told}; all else is as before the call. {RETURN}")
         if steps.spoiled is not None:
             self.stop(kind, steps.spoiled)
             return None
@@ -323,8 +323,8 @@ def checked_count(n: Any) -> int:
     try:
         n = operator.index(n)
     except TypeError:
-        what = f"loop(n, ...) is told first how many calls to make, and was given a {type(n).__name__}"
-        raise ArgumentTypeError(f"{what}: write step.loop(100, X, y).") from None
+        told = f"loop(n, X, y) is told how many calls to make, and was given a {type(n).__name__}."
+        raise ArgumentTypeError(told) from None
     if n < 0:
         raise ArgumentError(f"loop(n) makes n calls, and n is {n}.")
     return int(n)

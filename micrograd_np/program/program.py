@@ -183,7 +183,8 @@ class Program:
         if now.trace is not None:
             raise TraceError(
                 f"{how} in a traced function would make today's value part of the program: "
-                f"{format_location(caller_location())}. Call the plain function there."
+                f"{format_location(caller_location())}. Call the "
+                "plain function there."
             )
         written = {target.of for target, _ in self.simple.writes if target.kind == ARGUMENT}
         for i, (x, traced) in enumerate(zip(leaves, self.arguments.wanted, strict=True)):

@@ -70,7 +70,7 @@ def record(
             tracer.values[x] = new(ARGUMENT, position, x._data)
             if not isinstance(leaves[position], Tensor):
                 tracer.plain[x] = isinstance(leaves[position], np.generic)
-    arguments = [*tracer.values.values()]
+    arguments = list(tracer.values.values())
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
     before = by_path(named_arguments(f, args, kwargs))

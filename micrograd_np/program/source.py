@@ -234,7 +234,7 @@ class Source:
         try:
             tree = literal(self.program.rebuild([self.read(x) for x in self.program.result])).text
         except RecursionError:
-            raise TraceError(f"{self.name} returns what is too deep for a text. Return what is in it.") from None
+            raise TraceError(f"{self.name} returns containers too deep for a text. Return what is in them.") from None
         parts = [] if tree == "None" else [tree]
         parts += [self.read(g).text for g in self.gradients]
         if parts:
