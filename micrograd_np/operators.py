@@ -35,9 +35,9 @@ def in_place(op: Primitive) -> Callable[..., Any]:
     kernel = op.kernel
 
     def write(self: Tensor, other: Any) -> Any:
-        if self.op is not None:
+        if self.op is not None or ((trace := current_context().trace) is not None and trace.is_number(self)):
             return op(self, other)
-        if current_context().trace is not None:
+        if trace is not None:
             return assign(self, op(self.detach(), other))
         data = self._data
         if isinstance(other, Tensor):

@@ -370,7 +370,7 @@ def cotangent(tensor: Tensor, values: Any) -> Any:
     if tracing():
         values = values if isinstance(values, Tensor) else Tensor(values)
         errors.check_shape("the gradient", values, tensor)
-        return values if values.dtype == tensor.dtype else values.astype(tensor.dtype)
+        return values.astype(tensor.dtype)
     values = values._data if isinstance(values, Tensor) else values
     array = np.array(values, dtype=tensor._data.dtype, like=tensor._data)
     errors.check_shape("the gradient", array, tensor)

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core import errors
+from .primitive import Bound, Elementwise, as_array, example, implements
 from .primitive import Drawn as D
-from .primitive import Elementwise, as_array, example, implements
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -248,13 +249,16 @@ where = Elementwise(
     onnx="Where",
     loop="{1} if {0} else {2}",
 )
+
+
+def _bind_nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Bound:
+    if not copy:
+        raise errors.in_place("nan_to_num")
+    return (x,), {"nan": nan, "posinf": posinf, "neginf": neginf}
+
+
 nan_to_num = Elementwise(
-    np.nan_to_num,
-    lambda g, z, x, nan, posinf, neginf: np.where(np.isfinite(x), g, 0),
-    bind=lambda x, copy=True, nan=0.0, posinf=None, neginf=None: (
-        (x,),
-        {"nan": nan, "posinf": posinf, "neginf": neginf},
-    ),
+    np.nan_to_num, lambda g, z, x, nan, posinf, neginf: np.where(np.isfinite(x), g, 0), bind=_bind_nan_to_num
 )
 
 

@@ -87,6 +87,11 @@ def instructions(code: CodeType) -> list[dis.Instruction]:
     return found
 
 
+def operator_at(where: names.Location) -> str:
+    """Return the operator at a place of the user's code: "&" of `x & y`, "&=" of `x &= y`."""
+    return next((x.argrepr for x in dis.get_instructions(where[0]) if x.offset == where[1]), "")
+
+
 Path = set[tuple[CodeType, int]]
 PATHS: dict[int, Path | None] = {}  # by thread: where the user's instructions that run there are collected
 

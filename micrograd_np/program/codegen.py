@@ -83,8 +83,7 @@ class Plan:
             self.free[layout(x)].append(self.out[x])
 
     def buffer(self, value: Value) -> int:
-        free = self.free[layout(value)]
-        if free:
+        if free := self.free[layout(value)]:
             return free.pop()
         self.buffers.append(value)
         return len(self.buffers) - 1
@@ -95,7 +94,7 @@ class Plan:
 
     def lies_flat(self, x: Value) -> bool:
         """Return True if a value is an array in one piece of memory that stays the same at every call."""
-        several = bool(x.shape) and math.prod(x.shape) > 1
+        several = math.prod(x.shape or ()) > 1
         return x.dtype in SINGLE and several and self.stands(x) and x.contiguous() and not self.is_spread(x)
 
     def is_product_of_matrices(self, step: Step) -> bool:
@@ -120,18 +119,14 @@ class Plan:
         return np.shares_memory(view, source)
 
     def prototype(self, x: Value) -> Any:
-        if x not in self.prototypes:
-            self.prototypes[x] = laid_out(x)
-        return self.prototypes[x]
+        return self.prototypes.setdefault(x, laid_out(x))
 
     def takes_out(self, step: Step) -> bool:
         """Return True if the step's function takes `out=`."""
         op, value = step.op, step.output
         if not value.shape or 0 in value.strides:
             return False
-        if isinstance(op.kernel, np.ufunc) and op.kernel.signature is None:
-            return True
-        if op.reduction:
+        if op.reduction or (isinstance(op.kernel, np.ufunc) and op.kernel.signature is None):
             return True
         return op in PRODUCTS and self.is_product_of_matrices(step)
 
@@ -148,6 +143,8 @@ def laid_out(x: Value) -> Any:
     return data.transpose(np.argsort(order)) if shape else data
 
 
+# An error of a write, as into an array that is read-only: other writes are done, and the function would do them again.
+BEGUN = ["if hasattr(error, 'halfway'):", "    raise"]
 OPERATORS = ("+", "-", "*", "/")
 # A sum of squares below this proves that all numbers are finite, in float32 too: inf and nan are not below, and neither
 # is a square that overflows. Where it is not below, each number is looked at.
@@ -170,8 +167,7 @@ class Emitted:
         inputs = program.inputs()
         self.fixed = [x for x in inputs if self.plan.stands(x)]
         self.given = [x for x in inputs if not self.plan.stands(x)]
-        self.names: dict[Any, str] = {x: f"c{i}" for i, x in enumerate(self.fixed)}
-        self.names |= {x: f"a{i}" for i, x in enumerate(self.given)}
+        self.names: dict[Any, str] = {x: f"a{i}" for i, x in enumerate([*self.fixed, *self.given])}
         self.meanings: dict[str, Any] = {}  # functions and constants
         self.known: dict[Any, str] = {}
         self.numbers: set[Value] = set()  # that NumPy gives as a number of its own, not as an array
@@ -196,7 +192,8 @@ class Emitted:
             self.once.append(f"{name} = {self.call(step)}")
         elif self.is_of_numbers(step):
             self.numbers.add(step.output)
-            self.body[step.output] = f"{name} = {self.arithmetic(step)}"
+            found = [self.names[x] if isinstance(x, Value) else self.meaning(float(x)) for x in step.inputs]
+            self.body[step.output] = f"{name} = {f' {step.op.sign} '.join(found)}"
         else:
             if step.output.shape == () and step.output.dtype in SINGLE and gives_numbers(step.op):
                 self.numbers.add(step.output)
@@ -207,23 +204,16 @@ class Emitted:
         alike = {x.dtype for x in step.values} == {step.output.dtype}
         return step.op.sign in OPERATORS and len(step.inputs) == 2 and alike and self.numbers.issuperset(step.values)
 
-    def arithmetic(self, step: Step) -> str:
-        found = [self.names[x] if isinstance(x, Value) else self.meaning(float(x)) for x in step.inputs]
-        return f" {step.op.sign} ".join(found)
-
     def call(self, step: Step, out: str | None = None) -> str:
         """The call of a step's function, which may be given an array to write into."""
         op = step.op
         args = [self.read(x, step) for x in step.inputs]
         if not is_numpys(kernel_of(op)):  # a kernel of ours is given arrays, not NumPy's numbers
-            args = [
-                f"{self.meaning(np.asarray)}({arg})" if x in self.plan.made and x.shape == () else arg
-                for x, arg in zip(step.inputs, args, strict=True)
-            ]
+            pairs, array = zip(step.inputs, args, strict=True), self.meaning(np.asarray)
+            args = [f"{array}({arg})" if x in self.plan.made and x.shape == () else arg for x, arg in pairs]
         if op.reduction and step.output.shape is not None:
-            reduce = self.meaning(op.reduction.reduce)
             axis, keepdims = self.meaning(step.params["axis"]), step.params["keepdims"]
-            return f"{reduce}({args[0]}, {axis}, None, {out}, {keepdims})"
+            return f"{self.meaning(op.reduction.reduce)}({args[0]}, {axis}, None, {out}, {keepdims})"
         if op is TABLE["transpose"] and step.params["axes"] is None:
             return f"{args[0]}.T"
         if op is TABLE["vdot"] and all(map(self.plan.lies_flat, step.inputs)):
@@ -270,7 +260,7 @@ class Emitted:
         lines += [f"        return ({''.join(self.final(x) + ', ' for x in ends)})"]
         lines += [f"    def loop(n, {given}):", "        for left in range(n, 1, -1):", "            try:"]
         lines += [*indented([*self.undone([*lasting, *checks]), *writes, "pass"], 4)]
-        lines += ["            except Exception:", "                return left", "        return 1"]
+        lines += ["            except Exception as error:", *indented([*BEGUN, "return left"], 4), "        return 1"]
         return "\n".join([*lines, "    return step, loop", ""])
 
     def checks(self, values: list[Value]) -> list[str]:
@@ -341,8 +331,9 @@ def completed(writes: list[str]) -> list[str]:
 
     An interrupt between two of them would leave some parameters new and some old.
     """
-    again = [f"    {line}" for line in writes]
-    return ["try:", *again, "except BaseException:", *again, "    raise"] if writes else []
+    begun, again = indented(writes), indented(writes, 2)
+    rest = ["    error.halfway = True", "    try:", *again, "    finally:", "        raise error"]
+    return ["try:", *begun, "except BaseException as error:", *rest] if writes else []
 
 
 def number_as_array(x: Any, step: Step) -> Any:

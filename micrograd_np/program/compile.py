@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.util
 import operator
 import threading
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +17,11 @@ from .. import cures
 from ..core.containers import flatten, has_dtype
 from ..core.context import CURRENT
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError
-from ..core.names import user_frame
+from ..core.names import format_location, is_users_file, user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
 from .bytecode import TABLE, following
-from .execution import Compared, Left, Runner, difference, memory_met
+from .execution import Compared, Left, Runner, containers, difference, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
@@ -37,6 +37,7 @@ FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 2  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
 OTHER_BITS = "its program gives other last bits. Does NumPy round plain arrays in another way there? Give it Tensors."
+OTHER_NUMBERS = "its program gives other numbers. Does it write to what it reads by another name? Give it copies."
 ASKED = "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach()."
 UNLIKE = "it goes another way while it is traced. Does it ask whether something is an array? That is a Tensor then."
 FOR_KINDS = "Give arrays of one shape; a number that changes as a float or an array; what stays as a variable."
@@ -159,28 +160,28 @@ class Compiled:
                 raise TooMuch(f"{path} is not even like itself")
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
-            return self.function(*args, **kwargs)
-        kind.asks = not outside.named.isdisjoint(TABLE["who questions"])
-        if kind.asks and zeros:
+        else:
+            kind.asks = not outside.named.isdisjoint(TABLE["who questions"])
+        if kind.stopped or (kind.asks and zeros):
             return self.function(*args, **kwargs)
         kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
         if kind.stopped or steps is None or not memory_met(steps).isdisjoint(owners):
             return self.function(*args, **kwargs)
         found = Compared(self.function, steps, self.backend, args, kwargs)
+        steps.returned.clear()
         if found.path != steps.path:
             self.stop(kind, UNLIKE)
         elif found.shares:
-            self.stop(kind, f"it returns the memory of {found.shares} or of its gradient. Return a copy: `.copy()`.")
+            self.stop(kind, f"it returns {found.shares}.")
         elif found.same:
-            moving = frozenset(kind.moving)
-            kind.runners = [Runner(found, args, kwargs, outside, moving), *kind.runners][:KEPT]
+            kind.runners = [Runner(found, args, kwargs, outside, frozenset(kind.moving)), *kind.runners][:KEPT]
         elif found.same is None:
             self.failed(kind, "a check of its program fails where the function goes on.")
         elif len(found.types) != len(steps.result):
             self.stop(kind, "it returns another number of results at each call.")
         else:  # the next call is written down, which tells where the two differ
-            kind.other = steps
+            kind.other, kind.differs = steps, OTHER_BITS if found.near else OTHER_NUMBERS
         return found.result
 
     def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | None:
@@ -190,11 +191,13 @@ class Compiled:
             with following(set()) as path:
                 result, steps = record(self.function, args, kwargs, True, outside, kind.moving, undo)
             asked = any(map(may_be_asked, flatten(result)[0]))
-            steps.path = path
+            steps.path, steps.returned = path, containers(result)
         except TraceError:
             raise
         except Exception as error:  # which the function itself may not raise
-            self.failed(kind, f"as a trace it raises {type(error).__name__}: {error}")
+            frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+            lines = [format_location((x.f_code, x.f_lasti)) for x in frames if is_users_file(x.f_code.co_filename)]
+            self.failed(kind, f"as a trace it raises {type(error).__name__}: {error}: {''.join(lines[-1:])}")
             return None
         finally:
             for put_back in reversed(undo):  # what was met first was kept first, before any write
@@ -214,7 +217,7 @@ class Compiled:
         if kind.other and (where := difference(kind.other, steps)):
             raise TraceError(f"{self.name} does not do the same at each call: {where}")
         if kind.other:
-            self.stop(kind, OTHER_BITS)
+            self.stop(kind, kind.differs)
         if asked:
             self.stop(kind, ASKED if steps.gradients or steps.writes else "")
             kind.stopped = True
@@ -262,6 +265,7 @@ class Kind:
         self.failures = 0  # of its programs, in calls that they are compared in
         self.changed = 0  # runs in a row that changed what they read
         self.other: Steps | None = None  # a program that gave other bits
+        self.differs = ""  # how
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         return self.call(args, kwargs) is not MISFIT

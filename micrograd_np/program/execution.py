@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.containers import flatten, has_dtype
+from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.errors import refuse_compiled
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
@@ -22,15 +22,17 @@ from ..core.versions import copy_with_strides
 from ..expressions.phrases import same_bits
 from ..ops.primitive import Primitive
 from .bytecode import following
-from .guards import MISFIT, Guard, Names, unchanged
+from .codegen import BEGUN
+from .guards import MISFIT, Guard, Names, indented, unchanged
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
 from .outside import Outside
-from .simplify import simplified
+from .simplify import overlap, simplified
 from .trace import memory_owner
 
 # By the kind of a result (`type_of`): what turns the program's result into the type that the function itself returns.
 GIVEN: dict[str, Callable[[Any], Any]] = {
     "array": np.asarray,
+    "read-only": lambda x: np.broadcast_to(x, np.shape(x)),
     "tensor": lambda x: constant(np.asarray(x)),
     "recorded": lambda x: without_graph(constant(np.asarray(x))),
     "number": lambda x: np.asarray(x)[()],
@@ -44,8 +46,8 @@ def compiled(x: Any) -> Any:
 
 
 COMPILED = Primitive(compiled, refuse_compiled)
-NOTHING = constant(np.zeros(()))  # the one argument of such a result, in the place of a graph
 PATHS = ((0, refuse_compiled),)
+NOTHING = constant(np.zeros(()))  # in the place of the graph
 
 
 def without_graph(x: Tensor) -> Tensor:
@@ -98,14 +100,16 @@ class Runner:
         #     served()
         #     frame = free.pop() or a new one    # buffers of an earlier call; two threads never share them
         #     try: run frame[1] for the first n - 1 calls (Left if a check fails), then frame[0]
-        #     except Exception: return function(*args, **kwargs)   # the user sees the error of the function itself
+        #     except Exception: ends = None, but for an error of a write
         #     finally: free.append(frame)
+        #     if ends is None: return function(*args, **kwargs)   # the user sees the error of the function itself
         #     ... `after`: write training modes and gradients, return the results ...
         take = ["if not n:", "    return None", "served()", "try:", "    frame = free.pop()"]
         take += ["except IndexError:", "    frame = frames()"]
         take += ["try:", "    if n != 1:", f"        n = frame[1](n, {arrays})", "        if n != 1:"]
         take += ["            return Left(n)", f"    ends = frame[0]({arrays})"]
-        take += ["except Exception:", "    return function(*args, **kwargs)", "finally:", "    free.append(frame)"]
+        take += ["except Exception as error:", *indented(BEGUN), "    ends = None"]
+        take += ["finally:", "    free.append(frame)", "if ends is None:", "    return function(*args, **kwargs)"]
         body = [*take, *after(program, guard, compared)]
         self.call = names.function("call(args, kwargs, n=1)", conditions, body)
 
@@ -151,6 +155,8 @@ def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
     given = [returned(x, kind, ends, guard, i in compared.copied) for i, (x, kind) in pairs]
     for i, (x, attribute) in compared.same_memory.items():
         given[i] = f"{guard.tensor(x)}{attribute}"
+    for i, first in compared.twins.items():
+        given[first], given[i] = f"(r{first} := {given[first]})", f"r{first}"
     alone = len(given) == 1 and program.rebuild(given) is given[0]
     return [*lines, f"return {given[0]}" if alone else f"return rebuild([{', '.join(given)}])"]
 
@@ -158,7 +164,7 @@ def after(program: Steps, guard: Guard, compared: Compared) -> list[str]:
 def returned(x: Any, kind: str, ends: Iterator[str], guard: Guard, copied: bool) -> str:
     """Return the text of one result, in the type that the function returns."""
     if not isinstance(x, Value):
-        return f"{guard.names(x)}.copy()" if isinstance(x, np.ndarray) else guard.names(x)
+        return f"{guard.names(x)}.copy('K')" if isinstance(x, np.ndarray) else guard.names(x)
     text = next(ends) if x.kind == RESULT else guard.array(x)
     if copied or x.kind != RESULT:  # what is not to be copied is in `same_memory`
         text = f"{guard.names(copy_with_strides)}({text})"
@@ -184,13 +190,13 @@ class Compared:
         By position, the results that show an input's memory: the input, and the attribute of it that is the result.
     copied : set of int
         The positions of the results that a program has to copy.
+    twins : dict of int to int
+        By position, the results that are one Tensor or array with an earlier one: the position of that.
     shares : str
-        The name of a Tensor whose memory a result shows in a way that no program can repeat; empty if there is none.
+        What a program would return in another way than the function does, and the cure; empty if nothing.
     """
 
-    def __init__(
-        self, function: Callable[..., Any], steps: Steps, backend: Callable[[Steps], Any], args: Any, kwargs: Any
-    ) -> None:
+    def __init__(self, function: Any, steps: Steps, backend: Any, args: Any, kwargs: Any) -> None:
         self.function = function
         self.program = program = simplified(steps)
         self.emitted = emitted = backend(program)
@@ -198,10 +204,12 @@ class Compared:
         self.shares = ""
         self.copied: set[int] = set()
         self.same_memory: dict[int, tuple[Value, str]] = {}
+        self.twins: dict[int, int] = {}
         rngs = {id(x.of): copy.deepcopy(x.of) for x in program.inputs() if x.kind == GENERATOR}
         inputs = {x: array_of(x, leaves) for x in (*emitted.fixed, *emitted.given)}
         targets = {target for target, _ in program.writes}
-        copies = inputs | {x: copy_with_strides(a) for x, a in inputs.items() if x in targets}
+        before = {x: copy_with_strides(a) for x, a in inputs.items() if x.kind != GENERATOR}
+        copies = inputs | {x: a for x, a in before.items() if x in targets}
         copies |= {x: rngs[id(a)] for x, a in inputs.items() if x.kind == GENERATOR}
         # The program runs first, on copies: the function itself changes the state that both read.
         step, _ = emitted.frame([copies[x] for x in emitted.fixed])
@@ -222,12 +230,16 @@ class Compared:
             for x in program.result
         ]
         aliases(returned, results, copies, self)
-        found = [as_type(x, kind) for x, kind in zip(results, self.types, strict=True)]
+        lists = [*map(id, containers(self.result))]
+        if len({*lists}) < len(lists) or {*lists} & {*map(id, (*steps.returned, *containers((args, kwargs))))}:
+            self.shares = "a container that it did not make, or one container twice. Return a copy"
+        found = [GIVEN[kind](x) if has_dtype(x) else x for x, kind in zip(results, self.types, strict=True)]
         left = [(value_of(x, leaves)._grad, next(rest)) for x, g in program.gradients if g is not None]
-        written = [(inputs[target], copies[target]) for target, _ in program.writes]
+        # What the program does not write to stays as it was, but for other views of what it writes to.
+        same = [x for x in before if x in targets or not any(overlap(x, target) for target in targets)]
         alike = equal if emitted.exact else close
-        pairs = [*zip(returned, found, strict=True), *left, *written]
-        self.same = all(alike(as_ndarray(a), as_ndarray(b)) for a, b in pairs)
+        pairs = [*zip(returned, found, strict=True), *left, *((inputs[x], before[x]) for x in same)]
+        self.same, self.near = (all(alike(as_ndarray(a), as_ndarray(b)) for a, b in pairs) for alike in (alike, close))
 
 
 def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], compared: Compared) -> None:
@@ -259,21 +271,30 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
             compared.same_memory[i] = x, ""
         elif isinstance(of, Tensor) and y is of._grad:
             compared.same_memory[i] = x, "._grad"
+        elif isinstance(y, Tensor) and (type(y) is not Tensor or y.name or (y._requires_grad and y.op is None)):
+            compared.shares = "a new Tensor that is a leaf, has a name, or is of another class. Make it so outside"
         elif x is not None and isinstance(of, Tensor) >= isinstance(y, Tensor) and shows(y) == shows(of):
             attribute = ".detach()" if isinstance(y, Tensor) else ".data"
             compared.same_memory[i] = x, attribute if isinstance(of, Tensor) else ""
         elif x is None and at is not None and at not in targets:
             compared.copied.add(i)
         elif differs:
-            compared.shares = (x or at).name or "a Tensor"
+            compared.shares = f"the memory of {(x or at).name or 'a Tensor'}, or of its gradient. Return a copy"
+        if (first := next(j for j in shown if returned[j] is y)) != i:
+            compared.twins[i] = first
     # Two results may also share memory with each other.
-    own = [i for i in shown if i not in compared.same_memory and i not in compared.copied]
+    own = [i for i in shown if i not in {*compared.same_memory, *compared.copied, *compared.twins}]
     for i, j in itertools.combinations(own, 2):
         (one, of_one), (two, of_two) = shown[i], shown[j]
         if of_one == of_two and one != two:
             compared.copied.add(j)
         elif one == two and of_one != of_two:
-            compared.shares = "another result"
+            compared.shares = "one memory in two results. Return a copy"
+
+
+def containers(tree: Any) -> list[Any]:
+    """The containers in a tree that can be written to."""
+    return [x for _, x, is_leaf in walk_paths(tree) if not (is_leaf or isinstance(x, tuple))]
 
 
 def shows(x: Any) -> Any:
@@ -313,13 +334,9 @@ def type_of(x: Any) -> str:
     """Return the kind of a result, a key of GIVEN; a program's result must have the same."""
     if isinstance(x, Tensor):
         return "recorded" if x._requires_grad and x.op is not None else "tensor"
-    return "array" if isinstance(x, np.ndarray) else "number" if isinstance(x, np.generic) else "plain"
-
-
-def as_type(x: Any, kind: str) -> Any:
-    """Return a result of a program as the type that the plain function returns."""
-    data = as_ndarray(x)
-    return GIVEN[kind](data) if has_dtype(data) else x
+    if isinstance(x, np.ndarray):
+        return "array" if x.flags.writeable else "read-only"
+    return "number" if isinstance(x, np.generic) else "plain"
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -348,10 +365,9 @@ def difference(first: Steps, second: Steps) -> str | None:
             place = f": {format_location(new.where)}" if new.where else ""
             return f"it ran {old.op.name} before and {new.op.name} now{place}"
         for x, y in zip(old.inputs, new.inputs, strict=False):
+            changed = repr(x) != repr(y)
             if isinstance(x, Value) and isinstance(y, Value):
                 changed = x.kind in (ARRAY, CONSTANT) and x.kind == y.kind and not equal(x.of, y.of)
-            else:
-                changed = repr(x) != repr(y)
             if changed and new.where:
                 return (
                     f"an array or number in {format_location(new.where)} is another than before, and a program would "

@@ -44,9 +44,14 @@ def unchanged(now: Any, then: Any) -> bool:
             return False
         if type(then) is tuple and len(now) == len(then):
             pending += zip(now, then, strict=True)
-        elif not (is_atom(then) and repr(now) == repr(then)):
+        elif not (is_atom(then) and repr(now) == repr(then) and bits_of(now) == bits_of(then)):
             return False  # `repr` tells 0.0 from -0.0
     return True
+
+
+def bits_of(x: Any) -> Any:
+    """The bytes of a number, which tell nan from -nan, where `repr` does not."""
+    return marshal.dumps(x, 2) if type(x) in (float, complex) else getattr(x, "tobytes", bytes)()
 
 
 def is_atom(x: Any) -> bool:

@@ -90,6 +90,7 @@ class Steps:
     updates: list[Update] = field(default_factory=list)  # whose new values have to be finite, too
     modes: list[tuple[Any, bool]] = field(default_factory=list)  # modules whose `training` was set
     path: set[Any] = field(default_factory=set)  # the instructions of the user's code that ran
+    returned: list[Any] = field(default_factory=list)  # the containers that were returned
     spoiled: str | None = None  # why these steps are no program
 
     def inputs(self) -> list[Value]:

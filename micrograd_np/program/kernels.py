@@ -41,12 +41,14 @@ def is_import(text: str) -> bool:
 
 def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any, str]]) -> None:
     """Add the definition of a name of a module or of a function in it."""
-    if name in found:
-        check_same_thing(name, thing, found[name][0])
+    other = found.get(name, (thing,))[0]
+    if thing is not other and not (isinstance(thing, NUMBERS) and thing == other):
+        raise TraceError(f"ops of yours know two things as {name}, and a program has one of a name. Rename one.")
     if name in found or thing is sys.modules["numpy"]:
         return
     found[name] = thing, ""  # a function may call itself
     home = sys.modules.get(getattr(thing, "__module__", None) or module.__name__, module)
+    package = home.__name__.split(".")[0]
     if inspect.ismodule(thing):
         text = f"import {thing.__name__}" + (f" as {name}" if name != thing.__name__ else "")
     elif inspect.isclass(thing) and issubclass(thing, Exception) and thing.__module__.split(".")[0] == OURS:
@@ -55,9 +57,9 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
         kernel = thing.decomposition if thing.decomposition and thing.exact else kernel_of(thing)
         define(kernel.__name__, kernel, home, found)
         text = f"{name} = {kernel.__name__}"
-    elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or is_standard(home):
+    elif inspect.isclass(thing) or inspect.isbuiltin(thing) or is_numpys(thing) or package in sys.stdlib_module_names:
         text = f"from {home.__name__} import {thing.__name__}"
-    elif home.__name__.split(".")[0] == OURS:
+    elif package == OURS:
         text = definitions(home)[name]
         for used in names_in(text):
             if hasattr(home, used):
@@ -75,11 +77,6 @@ def define(name: str, thing: Any, module: ModuleType, found: dict[str, tuple[Any
         raise TraceError(f"{what}. Make it an argument of the op.")
     del found[name]
     found[name] = thing, text
-
-
-def check_same_thing(name: str, thing: Any, other: Any) -> None:
-    if thing is not other and not (isinstance(thing, NUMBERS) and thing == other):
-        raise TraceError(f"ops of yours know two things as {name}, and a program has one of a name. Rename one.")
 
 
 def names_in(text: str) -> list[str]:
@@ -100,10 +97,6 @@ def own_text(function: FunctionType) -> str:
         what = f"a program is printed with the source of its ops, and that of {function.__name__} is not to be had"
         raise TraceError(f"{what}. Write it as a def in a file.")
     return ast.unparse(Untyped().visit(statement))
-
-
-def is_standard(module: ModuleType) -> bool:
-    return module.__name__.split(".")[0] in sys.stdlib_module_names
 
 
 @functools.cache

@@ -94,9 +94,8 @@ def refuse_unspelled(program: Steps) -> None:
         if x.dtype is not None and x.dtype not in KINDS:
             lines[f"{describe(x, 'an input')} ({x.dtype} numbers)"] = None
     if lines:
-        raise ArgumentTypeError(
-            "backend='numba' has no loops for:\n  " + "\n  ".join(lines) + "\nbackend='numpy' runs every program."
-        )
+        listed = "\n  ".join(lines)
+        raise ArgumentTypeError(f"backend='numba' has no loops for:\n  {listed}\nbackend='numpy' runs every program.")
 
 
 def unspelled(step: Step) -> str | None:

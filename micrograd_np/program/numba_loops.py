@@ -321,9 +321,8 @@ class Text:
         if step.op in REDUCTIONS:
             return self.reduction(step, index, body)
         kinds, kind = dtypes(step)
-        args = [
-            self.read(x, broadcast_index(index, shape_of(x)), body, k) for x, k in zip(step.inputs, kinds, strict=True)
-        ]
+        pairs = zip(step.inputs, kinds, strict=True)
+        args = [self.read(x, broadcast_index(index, shape_of(x)), body, k) for x, k in pairs]
         formula = str(formula_of(step.op)).format(*args, kind=spelled_kind(kind))
         return self.state(step, formula if kind.kind == "f" or kind == np.int64 else as_kind(formula, kind), body)
 

@@ -252,7 +252,7 @@ def of_function(walk: Outside, place: Place) -> Found:
             if not isinstance(module, ModuleType) or is_users(module):
                 continue
             if part in FILES.get(module.__name__, ()):
-                walk.refuse_size(f"{name}.{part} reads or writes files")
+                walk.refuse_size(f"{name}.{part} reads or writes files or settings")
             value = vars(module).get(part, len)
             if is_atom(value) or (type(value) in READERS and not callable(value) and type(value) is not ModuleType):
                 yield from item(walk, f"{name}.{part}", vars(module), part, value)
@@ -343,7 +343,7 @@ def names_of(walk: Outside, place: Place) -> None:
     if not is_users(x) and is_listed(x, HIDDEN):
         walk.refuse_state(path, full_name(x))
     elif not is_users(x) and is_listed(x, FILES):
-        walk.refuse_size(f"{x.__name__} reads or writes files")
+        walk.refuse_size(f"{x.__name__} reads or writes files or settings")
     for name in ("__name__", "__qualname__", "__doc__"):
         walk.when_named(name, *of_attributes(name)(walk, place))
 

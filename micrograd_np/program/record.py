@@ -19,7 +19,7 @@ from ..core.tensor import Tensor, constant
 from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
 from .outside import Outside
 from .scalars import Scalar, StandIn, here
-from .trace import LASTING, Trace, TraceError, generator_state, kept, memory_owner, new
+from .trace import LASTING, Trace, TraceError, generator_state, is_array, kept, memory_owner, new
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
@@ -41,7 +41,7 @@ def record(
         no value gets the name of the user's variable: to watch them takes as long as all the rest.
     moving : container of int
         The places of those float arguments that are inputs of the program, and no constants.
-    undo : list, optional
+    undo : list of callable, optional
         Gets what puts back everything that f changes and that `outside` does not put back.
     """
     from ..core.names import watch
@@ -56,17 +56,20 @@ def record(
     outside = outside or Outside(f, [*args, *kwargs.values()], strict=False)
     tracer.owners = outside.owners
     generators = [*GLOBAL_GENERATORS, *outside.generators]
-    tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     if undo is not None:
         undo += [put_back for x in leaves for put_back in kept(x)]
         undo += [functools.partial(put_mode, module, module.training) for module in outside.modules]
         undo += [generator_state(rng)[1] for _, rng in generators]
+        for _, rng in generators:  # so that setting a state that it has already, as a seed does, is seen
+            getattr(rng, "random_raw", getattr(rng, "random", None))()  # type: ignore[misc]
+    tracer.generators = {id(rng): (path, rng, generator_state(rng)[0]) for path, rng in generators}
     modes = [module.training for module in outside.modules]
     given = [constant(np.array(x)) if i in moving else own_argument(x) for i, x in enumerate(leaves)]
-    for position, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
+    for position, x in enumerate(given):
         if isinstance(x, Tensor) and x not in tracer.values:
             tracer.values[x] = new(ARGUMENT, position, x._data)
-            tracer.plain.update([] if isinstance(leaf, Tensor) else [x])
+            if not isinstance(leaves[position], Tensor):
+                tracer.plain[x] = isinstance(leaves[position], np.generic)
     arguments = list(tracer.values.values())
     given = [Scalar.of(x, tracer) if i in moving else x for i, x in enumerate(given)]
     args, kwargs = rebuild(given)
@@ -82,14 +85,15 @@ def record(
                 raise tracer.refused
             returned, rebuild_result = flatten(result)
             returned = [x.tensor if type(x) is Scalar else x for x in returned]
-            check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)), tracer)
-            if marked != marks(given):
-                tracer.refuse_unless_eager(f"{called_f(f)} sets what an argument is besides its values. Set it before.")
-            check_results(f, returned, tracer)
-            ends = [
-                tracer.end(x) if isinstance(x, Tensor) else x.copy() if isinstance(x, np.ndarray) else x
-                for x in returned
-            ]
+            if any(is_array(x) and id(memory_owner(x)) in tracer.owners for x in returned):
+                tracer.spoil("it returns the memory of an array that it did not make. Return a copy.")
+            if named or not tracer.spoiled:  # else f itself runs, and it may do both
+                check_unchanged(f, before, by_path(named_arguments(f, args, kwargs)), tracer)
+                if marked != marks(given):
+                    what = f"{called_f(f)} sets what an argument is besides its values"
+                    tracer.refuse_unless_eager(f"{what}. Set it before.")
+                check_results(f, returned, tracer)
+            ends = [tracer.end(x) if isinstance(x, Tensor) else x.copy("K") if is_array(x) else x for x in returned]
             if tracer.strict:
                 tracer.check_modules(outside.modules)
         finally:
@@ -176,27 +180,23 @@ def check_unchanged(f: Any, before: dict[str, Any], after: dict[str, Any], trace
     """Refuse a function that changes a container that it was given: its program has only what is in it."""
     changed = [path for path in before | after if before.get(path, f) is not after.get(path, f)]
     if changed:
-        tracer.refuse_unless_eager(
-            f"{called_f(f)} changed {changed[0]} in a container that it was given, which its program would not do. "
-            "Return what it makes and keep it outside, or hold it in a Tensor and write to that."
-        )
+        what = f"{called_f(f)} changed {changed[0]} in a container that it was given, which its program would not do"
+        cure = "Return what it makes and keep it outside, or hold it in a Tensor and write to that."
+        tracer.refuse_unless_eager(f"{what}. {cure}")
 
 
 def check_results(f: Callable[..., Any], returned: list[Any], tracer: Trace) -> None:
     """Refuse to return what a program makes no new one of."""
     owners = {id(memory_owner(x)) for x, value in tracer.values.items() if value.kind in (ARGUMENT, TENSOR, RESULT)}
     for x in returned:
-        if isinstance(x, np.ndarray) and x.dtype.kind in "biufc" and id(memory_owner(x)) in owners:
-            raise TraceError(
-                f"{called_f(f)} returned the array {x.shape} inside a Tensor, which its program would return again and "
-                "again. Return the Tensor, or its .detach()."
-            )
-        if not isinstance(x, PLAIN) and not (isinstance(x, np.ndarray) and x.dtype.kind in "biufc"):
-            raise TraceError(
-                f"{called_f(f)} returned an object of type {type(x).__name__}, and its program would return that one "
-                "again. Return Tensors, arrays, numbers, strings or None, in lists, tuples, dicts or dataclasses, and "
-                "make the rest of them outside."
-            )
+        of_numbers = isinstance(x, np.ndarray) and x.dtype.kind in "biufc"
+        if of_numbers and id(memory_owner(x)) in owners:
+            what = f"{called_f(f)} returned the array {x.shape} inside a Tensor, which its program would return again"
+            raise TraceError(f"{what} and again. Return the Tensor, or its .detach().")
+        if not isinstance(x, PLAIN) and not of_numbers:
+            what = f"{called_f(f)} returned an object of type {type(x).__name__}, and its program would return that one"
+            cure = "Return Tensors, arrays, numbers, strings or None, in containers; make the rest outside."
+            raise TraceError(f"{what} again. {cure}")
 
 
 def called_f(f: Any) -> str:

@@ -69,6 +69,7 @@ class Scalar(StandIn):
     def beside(self, other: Any) -> Tensor:
         """This number as a Tensor, in the dtype that a float takes on beside an array."""
         dtype = getattr(other, "dtype", self.tensor.dtype)
+        dtype = np.zeros(0, dtype).real.dtype
         cast = dtype.kind == "f" and dtype != self.tensor.dtype
         return TABLE["astype"](self.tensor, dtype) if cast else self.tensor
 
@@ -88,7 +89,8 @@ class Scalar(StandIn):
     def is_exact(ufunc: Any, x: Any, y: Any) -> bool:
         """Return True if NumPy and Python give the same number; Python refuses a division by 0."""
         numbers = not any(hasattr(each, "dtype") and type(each) is not Scalar for each in (x, y))
-        return not (numbers and ufunc is np.divide and (type(y) is Scalar or not y))
+        known = all(hasattr(each, "dtype") or isinstance(each, int | float | complex) for each in (x, y))
+        return known and not (numbers and ufunc is np.divide and (type(y) is Scalar or not y))
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return func(*map(without_scalars, args), **{key: without_scalars(x) for key, x in kwargs.items()})
@@ -125,6 +127,7 @@ def by_value(method: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("truediv", np.divide)):
     setattr(Scalar, f"__{_name}__", by_ufunc(_ufunc, reflected=False))
+    setattr(Scalar, f"__i{_name}__", by_ufunc(_ufunc, reflected=False))
     setattr(Scalar, f"__r{_name}__", by_ufunc(_ufunc, reflected=True))
 Scalar.__str__ = by_value(str)  # type: ignore[method-assign]
 for _name, _method in vars(float).items():

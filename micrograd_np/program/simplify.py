@@ -223,7 +223,7 @@ def read_by_layout(program: Steps) -> set[Value]:
     BLAS and sums add in an order that depends on strides. An elementwise op does not: its bits are the same for each
     layout, and the layout of its result is too if all inputs are in C order.
     """
-    rigid: set[Value] = set()
+    rigid = {x for x in program.given if x.shape}  # which the caller may write to
     for step in program.steps:
         inputs = [x for x in step.values if x.shape]
         if not isinstance(step.op, Elementwise) or any(order_of(x) != sorted(order_of(x)) for x in inputs):
@@ -306,9 +306,7 @@ IDENTITIES: dict[str, Identity] = {  # by the field `peephole` of a row
 
 
 def constant_of(x: Any) -> Any:
-    if isinstance(x, Value):
-        return x.of if x.kind == CONSTANT else None
-    return x
+    return x if not isinstance(x, Value) else x.of if x.kind == CONSTANT else None
 
 
 def uniform(data: Any) -> bool:

@@ -44,19 +44,15 @@ class Source:
         self.made = program.made
         self.uses = Counter(x for step in program.steps for x in step.values)
         self.returned = values_among(program.result)
-        self.whose = {
-            x: f"{kind} of {update.parameter.name or 'a parameter'}"
-            for update in program.updates
-            for kind, x in update.state.items()
-        }
+        held = ((update.parameter.name, *pair) for update in program.updates for pair in update.state.items())
+        self.whose = {x: f"{kind} of {name or 'a parameter'}" for name, kind, x in held}
         self.finite = [x for x in program.finite if isinstance(x, Value) and x.kind == RESULT]
         given = [x for call in self.calls for x in call.inputs]
         consumed = program.needed([*given, *(value for _, value in program.writes)])
         self.gradients = [g for _, g in program.gradients if g is not None and g not in consumed]
         self.uses.update([*self.returned, *self.gradients, *given, *(value for _, value in program.writes)])
-        self.kernels = definitions_of(
-            dict.fromkeys(kernel_of(s.op, len(s.inputs)) for s in program.steps if needs_kernel(s.op))
-        )
+        kernels = (kernel_of(step.op, len(step.inputs)) for step in program.steps if needs_kernel(step.op))
+        self.kernels = definitions_of(dict.fromkeys(kernels))
         self.functions = {name: Source(f, shapes=False).definition() for name, f in functions.items()}
         needed = {*self.kernels, *pythons("\n".join(self.kernels.values())), *self.functions}
         self.name = FreeNames(needed).take(program.name)  # a function so called would hide them
@@ -84,13 +80,11 @@ class Source:
 
     def docstring(self) -> list[str]:
         """Return a docstring that says which array each parameter is, besides the function's arguments."""
-        given = set(self.program.arguments)
-        met = [(name, x) for name, x in self.parameters.items() if x not in given]
+        met = [(name, x) for name, x in self.parameters.items() if x not in self.program.arguments]
         if all(name == x.name and x not in self.whose for name, x in met):
             return []
-        known = [f"    {name}: {self.described(x)}" for name, x in met]
         head = f'    """The arrays that program.arrays() gives, besides the arguments of {self.program.name}:'
-        return [head, "", *known, '    """']
+        return [head, "", *(f"    {name}: {self.described(x)}" for name, x in met), '    """']
 
     def described(self, x: Value) -> str:
         """Return a description of an input array."""
@@ -105,9 +99,8 @@ class Source:
         """Nothing is written where a gradient is nan or inf."""
         if not self.finite:
             return
-        names = [self.read(x).text for x in self.finite]
+        names, indent = [self.read(x).text for x in self.finite], ""
         self.parts.append([])
-        indent = ""
         if len(names) > 1:
             self.write_down(f"for gradient in ({', '.join(names)}):")
             indent, names = "    ", ["gradient"]
@@ -155,13 +148,10 @@ class Source:
         if step.op is TABLE["where"] and {x.dtype for x in values_among(step.inputs[1:])} == {FLOAT}:
             same_dtype = {FLOAT}
         args = [self.operand(x, same_dtype) if isinstance(step.op, Elementwise) else self.read(x) for x in step.inputs]
-        if isinstance(step.op, Elementwise) and needs_kernel(
-            step.op
-        ):  # a kernel of ours is given arrays, not NumPy's numbers
-            args = [
-                call("np.asarray", arg.text) if x in self.made and x.shape == () else arg
-                for x, arg in zip(step.inputs, args, strict=True)
-            ]
+        if isinstance(step.op, Elementwise) and needs_kernel(step.op):
+            # A kernel of ours is given arrays, not NumPy's numbers.
+            pairs = zip(step.inputs, args, strict=True)
+            args = [call("np.asarray", arg.text) if x in self.made and x.shape == () else arg for x, arg in pairs]
         return spelled(step.op, args, step.params)
 
     def operand(self, x: Any, dtypes: set[Any]) -> Phrase:

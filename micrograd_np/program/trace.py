@@ -20,17 +20,20 @@ from ..core.errors import describe
 from ..core.names import caller_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, copy_with_strides, memory_of, next_id
-from ..expressions.phrases import constructor, same_bits
+from ..expressions.phrases import constructor, is_numpys, kernel_of, same_bits
 from ..ops import TABLE
 from ..ops.calls import is_half, rounded
-from ..ops.primitive import NonDifferentiable, as_array
+from ..ops.primitive import NonDifferentiable, as_array, item
 from ..ops.shape import alias, hook
+from .bytecode import operator_at
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar, StandIn, here
 
 Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
 SAME = (alias, hook)
+REBOUND = [TABLE[name] for name in "bitwise_and bitwise_or bitwise_xor left_shift right_shift matmul".split()]
+COPIES = (TABLE["split"], TABLE["conjugate"])  # of a Tensor; NumPy's function, or method, gives views of an array
 astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
 
 
@@ -48,7 +51,7 @@ CURES = {
 
 
 class Trace:
-    """Is shown every op, and remembers of every tensor which value it holds now."""
+    """A watcher of ops: it makes a step of each, and remembers which value each tensor holds now."""
 
     def __init__(self, spell: bool = True, strict: bool = True, undo: list[Undo] | None = None) -> None:
         self.spell = spell  # whether an op with a decomposition is recorded as its parts
@@ -74,19 +77,24 @@ class Trace:
         self.updates: list[Update] = []  # optimiser updates
         self.update = 0  # the number of the update that is running, from 1 on; 0 outside of all
         self.outputs: dict[Value, Any] = {}  # an output, and the innermost module that returned it
-        self.plain: set[Tensor] = set()  # which are arrays where the function itself runs
+        # Which Tensors are arrays where the function itself runs (False), or numbers of NumPy's (True); None: unknown
+        self.plain: dict[Tensor, bool | None] = {}
+        self.view_memory = set[Memory]()  # of arrays that the function shows as views, and a trace as copies
 
     # Hooks: the engine calls them after each event.
 
     def made(self, node: Tensor, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> None:
-        """An op ran."""
+        """Make a step of an op that ran."""
         args = tuple(map(self.seen, args))
         node.args = args if node._parents else ()
         if isinstance(op, NonDifferentiable) or all(isinstance(x, StandIn) or self.is_plain(x) for x in args):
             node.__class__ = StandIn
-        if all(map(self.is_plain, args)):
-            self.plain.add(node)
+        if isinstance(op, NonDifferentiable) or all(map(self.is_plain, args)):
+            self.plain[node] = gives_number(op, params) if node.shape == () else False
             self.check_number(node, op)
+            if op in COPIES or (op is item and args[0]._memory in self.view_memory):
+                node._memory = memory_of(args[0])
+                self.view_memory.add(node._memory)
         if op in SAME:
             self.same(node, args[0])
         elif op.single and is_half(args):
@@ -103,23 +111,33 @@ class Trace:
             self.values[node] = self.step(op, tuple(map(self.value, args)), params, node._data)
 
     def seen(self, x: Any) -> Any:
-        """A raw array as a Tensor, so that a rule that reads it is seen too."""
+        """Return a raw array as a Tensor, so that a rule that reads it is seen too."""
         if not is_array(x):
             return x
         tensor = constant(x)
         self.values[tensor] = self.value(x)
-        self.plain.add(tensor)
+        self.plain[tensor] = False
         return tensor
 
     def is_plain(self, x: Any) -> bool:
-        """Return True if a value is an array, and no Tensor, where the function itself runs."""
+        """Return True if, without a trace, this would be a NumPy array or a number, and no Tensor."""
         return not isinstance(x, Tensor) or x in self.plain
 
+    def is_number(self, x: Tensor) -> bool:
+        """Return True if `x += 1` makes another number, as it does for NumPy's, and does not write into x."""
+        known = self.plain.get(x, False)
+        if known is None:
+            where = here()
+            self.spoil(f"{describe(x, 'a tensor')} may be a number, which NumPy makes anew: {where}. Write x = x + y.")
+        return bool(known)
+
     def check_number(self, node: Tensor, op: Any) -> None:
-        """NumPy's numbers have arithmetic of their own, which rounds powers and complex products in another way."""
+        """Stop where numbers of NumPy's round in another way, or `x &= y` writes into an array and makes a Tensor."""
+        where = caller_location()
         if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
-            cure = "Compute it outside, and give the result as an argument."
-            self.spoil(f"NumPy computes {op.name} of single numbers, no arrays, to other bits: {here()}. {cure}")
+            self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {here()}.")
+        elif op in REBOUND and node.shape and operator_at(where)[-1:] == "=":
+            self.spoil(f"{op.name} writes into an array: {here()}. Write x = x & y for x &= y.")
 
     def reading(self, pull: Pull) -> Pull:
         """Wrap a backward rule, so that the cotangents that it gets are known and can be named after their node."""
@@ -135,13 +153,13 @@ class Trace:
         return watched
 
     def same(self, tensor: Tensor, other: Any) -> None:
-        """`tensor` is an alias of `other`: both hold the same value."""
+        """Note that `tensor` is an alias of `other`: both hold the same value."""
         self.values[tensor] = self.value(other)
         if tensor.op is None and isinstance(other, Tensor) and tensor._data is other._data:
             self.whole[tensor] = self.whole.get(other, other)
 
     def copied(self, tensor: Tensor, data: Any) -> None:
-        """A Tensor was made of an array, which is read at each call, or of numbers, which stay."""
+        """Note that a Tensor was made of an array, which is read at each call, or of numbers, which stay."""
         if isinstance(data, np.ndarray | Tensor):
             self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
         else:
@@ -154,13 +172,15 @@ class Trace:
         return shown
 
     def fixed(self, tensor: Tensor) -> None:
-        """A Tensor's values follow from shapes alone."""
+        """Keep the values of a Tensor as a constant: they are the same at each call."""
         self.values[tensor] = new(CONSTANT, tensor._data.copy(), tensor._data)
 
     def wrote(self, tensor: Tensor, values: Any) -> None:
-        """Values were written into the memory of a tensor; from now on it stands for a new value."""
+        """Note that values were written into the memory of a tensor; from now on it stands for a new value."""
         tensor = self.whole.get(tensor, tensor)
         target = self.value(tensor)
+        if memory_of(tensor) in self.view_memory:
+            self.spoil(f"it writes to an array and has views of it by np.split: {here()}.")
         if tensor not in self.targets:
             self.check_whole(tensor, target)
         value = self.value(values)
@@ -176,7 +196,7 @@ class Trace:
         self.written[memory_of(tensor)] = tensor
 
     def gradient(self, tensor: Tensor) -> Any:
-        """Return the current `.grad` of a tensor."""
+        """Return the current `.grad` of a tensor; one from before the run becomes an input of the program."""
         if isinstance(tensor._grad, Tensor):
             self.cotangent(tensor, tensor._grad, final=True)
         if tensor in self.touched or isinstance(tensor._grad, Tensor):
@@ -189,7 +209,7 @@ class Trace:
         return self.met[tensor]
 
     def set_gradient(self, tensor: Tensor) -> None:
-        """The function itself set or forgot a `.grad`."""
+        """Note that the function itself set or forgot a `.grad`."""
         self.value(tensor)
         self.touched.add(tensor)
 
@@ -205,12 +225,14 @@ class Trace:
             self.update = 0
 
     def spoil(self, why: str) -> None:
-        """This run goes on and is right, and no program is made of it; without a reason, one may be of a later run."""
+        """Let this run go on without a program; with a reason, later calls of the same kind do so too, and warn."""
         self.spoiled = self.spoiled or why
 
     def draw(self, op: Any, method: Any, args: Any, kwargs: Any) -> Tensor:
         """Let a Generator draw numbers, which a program does anew."""
         rng = method.__self__
+        if id(rng) not in self.generators:
+            self.spoil(f"mg.sample draws of a generator that is made inside: {here()}.")
         path, _, before = self.generators.get(id(rng), ("a generator", rng, generator_state(rng)[0]))
         self.check_draw(path, rng, before)
         tensor = constant(as_array(method(*args, **kwargs)))
@@ -222,12 +244,12 @@ class Trace:
     def check_draw(self, path: str, rng: Any, before: Any) -> None:
         """Refuse a run that moved on a generator other than by `mg.sample`."""
         if generator_state(rng)[0] != before:
-            what = f"{path} drew numbers in the traced function, and its program would use the same at every call"
+            what = f"{path} drew numbers in the traced function, or was set, and its program would not do so anew"
             cure = f"mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew"
-            self.refuse_unless_eager(f"{what}. Draw them with {cure}.")
+            self.refuse_unless_eager(f"{what}. Draw numbers with {cure}.")
 
     def ran(self, module: Any, output: Any) -> None:
-        """A module ran."""
+        """Note that a module ran."""
         self.modules[id(module)] = module
         if isinstance(output, Tensor):
             self.outputs.setdefault(self.value(output), module)
@@ -256,7 +278,7 @@ class Trace:
         self.spoil(why)
 
     def by_numpy(self, error: Exception, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Answer what rows do not serve as NumPy does; the arguments may be arrays where nobody traces."""
+        """Call NumPy for what no row serves; raise if strict, or if an argument wants a gradient."""
         leaves, rebuild = flatten((args, kwargs))
         if self.strict or any(isinstance(x, Tensor) and x._requires_grad for x in leaves):
             raise error from None
@@ -270,7 +292,7 @@ class Trace:
     # What the program is made of.
 
     def value(self, x: Any) -> Any:
-        """The value that a tensor or an array holds now; a number is itself."""
+        """Return the value that a tensor or an array holds now; a number is itself."""
         if isinstance(x, Tensor):
             x = x.tensor if type(x) is Scalar else self.whole.get(x, x)
             self.check_unwritten(x)
@@ -283,7 +305,7 @@ class Trace:
         return self.array(x) if is_array(x) else x
 
     def array(self, x: Any) -> Value:
-        """An array that was there before is read at each call; one that the function made is a constant, as it is."""
+        """Return the value of an array: one from before the run is read at each call, a copy of a new one is kept."""
         if id(memory_owner(x)) in self.owners or not isinstance(x, np.ndarray):
             return self.input(ARRAY, x, x)
         known = self.inputs.get((CONSTANT, id(x)))
@@ -303,7 +325,7 @@ class Trace:
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
         if settings() != self.settings:
-            self.spoil(f"{op.name} runs where NumPy's errors are caught: {here()}.")
+            self.spoil(f"{op.name} runs where the function changed np.errstate or the warning filters: {here()}.")
         output = new(RESULT, None, data)
         output.backward = self.rules > 0
         self.steps.append(Step(op, inputs, params, output, caller_location(), self.update))
@@ -319,7 +341,7 @@ class Trace:
             value.cotangent_of = self.targets.get(node, self.values[node])
 
     def check_unwritten(self, x: Tensor) -> None:
-        """Refuse a view of what was written to since: it shows what a program keeps for the end."""
+        """Refuse a view made before a write to its memory: it shows the new values, which a program writes last."""
         target = self.written.get(x._memory) if x._memory is not None else None
         if target is not None and target is not x and x._order < x._memory.written:  # type: ignore[union-attr]
             given = x in self.values and self.values[x].kind == ARGUMENT
@@ -340,7 +362,7 @@ class Trace:
         return target if target is not None and target.kind in LASTING else self.value(x)
 
     def finish(self) -> list[tuple[Value, Value | None]]:
-        """The gradients that the function left; in the tensors, they are arrays again."""
+        """Return the gradients that the function left; in the tensors, they are arrays again."""
         for stand_in in (x for x in self.values if type(x) is StandIn):  # the function may have kept it
             stand_in.__class__ = Tensor  # type: ignore[assignment]
         gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
@@ -370,8 +392,15 @@ class Trace:
                     raise TraceError(f"{what}, and its program would not set it. {cure}")
 
 
+def gives_number(op: Any, params: dict[str, Any]) -> bool | None:
+    """Return True if NumPy makes a number of its own of a result without axes; None where that is not known."""
+    if op is TABLE["getitem"]:
+        return None if any(part is ... for part in params["index"]) else True
+    return True if is_numpys(kernel_of(op)) and not op.views and op not in (TABLE["copy"], TABLE["where"]) else None
+
+
 def settings() -> Any:
-    """NumPy's error settings other than ignore and warn, and the identity of Python's warning filters.
+    """Return NumPy's error settings other than ignore and warn, and the identity of Python's warning filters.
 
     A program runs with the settings of its call, so a change of them inside the function would be lost.
     """

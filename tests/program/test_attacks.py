@@ -6,6 +6,7 @@ import datetime
 import functools
 import inspect
 import logging
+import math
 import operator
 import os
 import pathlib
@@ -193,6 +194,12 @@ def an_attribute_by_a_partial():
     config = SimpleNamespace(k=1.0)
     look = functools.partial(getattr, config)
     return lambda x: x * look("k"), lambda: setattr(config, "k", 5.0)
+
+
+@case
+def a_nan_of_another_sign():
+    config = SimpleNamespace(k=float("nan"))
+    return lambda x: x * math.copysign(1.0, config.k), lambda: setattr(config, "k", -config.k)
 
 
 @case
@@ -580,8 +587,9 @@ def test_an_error_of_a_check_has_the_users_names():
 
     for _ in range(4):
         step(np.ones(3))
-    with pytest.raises(FloatingPointError, match="the gradient of w has a nan"):
+    with pytest.raises(FloatingPointError, match="the gradient of w has a nan") as caught:
         step(np.full(3, np.nan))
+    assert caught.value.__context__ is None  # the check of the program has failed, too, and nobody is told
 
 
 # What may not be looked at, and what takes too long.

@@ -5,6 +5,8 @@ import functools
 import io
 import itertools
 import random
+import sys
+import warnings
 import weakref
 
 import numpy as np
@@ -84,6 +86,39 @@ DRAWN = [
 def test_what_draws_by_itself_runs_as_it_is(f, says):
     with pytest.warns(UserWarning, match=f"runs as it is, not as a program: .*{says}"):
         call_often(f, X)
+
+
+STATE = np.random.RandomState(3).get_state()
+SETS = [
+    (lambda x: np.random.seed(0), "np.random drew numbers in the traced function, or was set"),
+    (lambda x: np.random.set_state(STATE), "np.random drew numbers in the traced function, or was set"),
+    (lambda x: random.seed(0), "random drew numbers in the traced function, or was set"),
+    (lambda x: PYTHON_RNG.seed(0), "PYTHON_RNG drew numbers in the traced function, or was set"),
+    (lambda x: np.seterr(over="warn"), r"np\.seterr reads or writes files or settings"),
+    (lambda x: np.set_printoptions(precision=8), r"np\.set_printoptions reads or writes files or settings"),
+    (lambda x: warnings.filterwarnings("ignore", "no such"), r"warnings\.filterwarnings reads or writes"),
+    (lambda x: sys.exc_info()[0], r"sys\.exc_info reads or writes files or settings"),
+    (
+        lambda x: mg.sample(np.random.default_rng(0).random, 3),
+        "draws of a generator that is made inside: test_moved_on",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sets", "says"), SETS)
+def test_what_sets_a_state_runs_as_it_is_although_the_state_is_so_already(sets, says):
+    def step(x):
+        sets(x)
+        return x * 2
+
+    with pytest.warns(UserWarning, match=f"runs as it is, not as a program: .*{says}"):
+        call_often(step, X)
+
+
+def test_a_function_runs_outside_of_what_its_trace_raised():
+    compiled = mg.compile(lambda x: x * (1.0 if sys.exc_info()[0] is None else 2.0))
+    with pytest.warns(UserWarning, match="sys.exc_info"):
+        assert [compiled(X).tolist() for _ in range(4)] == [X.tolist()] * 4
 
 
 def test_a_step_that_no_program_can_do_is_done_once_a_call():

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -304,6 +305,10 @@ def test_what_no_program_can_do_runs_as_it_is_and_its_cure_is_a_program(name, mo
         lambda x: [1, 2, 3][np.argmax(x)] * x,
         lambda x: np.add(x, 1, out=np.zeros(3)),
         lambda x: filled(x),
+        lambda x: np.asarray(x * 2),
+        lambda x: np.require(x, requirements="C"),
+        lambda x: np.lib.stride_tricks.sliding_window_view(x * 2, 2),
+        lambda x: x.clip(-1, 1, out=np.zeros(3)),
     ],
 )
 def test_an_array_read_as_numpy_reads_it_is_read_at_each_call(f):
@@ -372,6 +377,29 @@ def test_a_learning_rate_is_read_after_the_step():
     compiled = mg.compile(step)
     for _ in range(6):
         compiled(np.arange(3.0), False)
+    assert len(compiled.programs) == 1
+
+
+SAID = [
+    (lambda x, k: x.clip(-1, 1, out=np.zeros(3)), r"it raises TypeError: clip.*'out': test_refusals\.py:\d+: .*out=np"),
+    (lambda x, k: x * (k * Fraction(1, 3)), r"the value of a float argument is used in test_refusals\.py"),
+    (lambda x, k: x * x.std() ** 3, r"power of single numbers to other bits: test_refusals\.py"),
+]
+
+
+@pytest.mark.parametrize(("step", "says"), SAID)
+def test_a_warning_says_what_it_is_and_where(step, says):
+    compiled = mg.compile(step)
+    with pytest.warns(UserWarning, match=says) as told:
+        for i in range(8):
+            compiled(np.arange(3.0), 0.1 * i)
+    assert len(told) == 1
+
+
+def test_a_float_is_as_exact_as_the_complex_array_beside_it():
+    compiled, x = mg.compile(lambda x, k: x * k + k), np.array([1.0, 2.0j], np.complex64)
+    for i in range(6):
+        assert compiled(x, 0.1 * i).tobytes() == (x * (0.1 * i) + 0.1 * i).tobytes()
     assert len(compiled.programs) == 1
 
 

@@ -1,6 +1,7 @@
 """The results that a program may return, and the containers that it gets and gives back."""
 
 import copy
+import functools
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
+from micrograd_np import nn
+from micrograd_np.core.containers import flatten, walk_paths
 from micrograd_np.program.execution import close
 
 from .bits import call_often, same
@@ -65,7 +68,7 @@ def test_what_a_program_would_return_again_is_refused(way, f, says):
 
 RETURNED = [
     lambda x: (x * 2, np.ones(2)),
-    lambda x: {"a": CAPTURED, "b": None, "c": "loss"},
+    lambda x: {"a": CAPTURED.copy(), "b": None, "c": "loss"},
     lambda x: (x.shape, x.dtype, np.float32, np.float64(3.0), float("nan")),
     lambda x: defaultdict(list, {"a": x * 2}),
     lambda x: Box(x * 2),
@@ -120,6 +123,47 @@ def test_another_number_of_results_at_each_call_is_no_program():
     compiled = mg.compile(lambda x: [x] * count())
     with pytest.warns(UserWarning, match="runs as it is, not as a program: it returns another number of results"):
         assert [len(compiled(X)) for _ in range(30)] == [1, *range(3, 32)]  # its trace was counted, too
+
+
+HELD = {"n": CAPTURED}
+
+
+@functools.cache
+def cached():
+    return [1.0]
+
+
+CONTAINERS = {
+    "a variable": lambda x, given: HELD,
+    "what is in a variable": lambda x, given: {"a": x * 2, "b": HELD},
+    "an argument": lambda x, given: given,
+    "what is in an argument": lambda x, given: (x * 2, given["a"]),
+    "a cache": lambda x, given: cached(),
+    "an array": lambda x, given: (x * 2, CAPTURED),
+    "one list twice": lambda x, given: [[x * 2]] * 2,
+    "one tensor twice": lambda x, given: [mg.Tensor(x) * 2] * 2,
+    "one array of the function's twice": lambda x, given: [np.ones(3)] * 2,
+    "a weight twice": lambda x, given: [given["w"]] * 2,
+    "made anew": lambda x, given: {"a": [x * 2, x * 2], "b": [x]},
+}
+
+
+def identities(returned, *others):
+    """Which of the parts of a result are one object, and which are others."""
+    found = [x for tree in others for _, x, _ in walk_paths(tree)]
+    found += [x for _, x, is_leaf in walk_paths(returned) if isinstance(x, np.ndarray | mg.Tensor) or not is_leaf]
+    return [next(i for i, y in enumerate(found) if y is x) for x in found]
+
+
+@pytest.mark.filterwarnings("ignore:.*it returns (a container|the memory of an array) that it did not make")
+@pytest.mark.parametrize("name", CONTAINERS)
+def test_what_is_one_object_in_the_function_is_one(name):
+    step = CONTAINERS[name]
+    compiled, given = mg.compile(step), {"a": [X], "w": mg.Tensor(X, requires_grad=True)}
+    for _ in range(5):
+        expected = identities(step(X, given), HELD, given, cached())
+        assert identities(compiled(X, given), HELD, given, cached()) == expected
+    assert len(compiled.programs) == (name.split()[-1] in ("twice", "anew") and name != "one list twice")
 
 
 def bump(x, box):
@@ -227,3 +271,75 @@ def test_a_class_of_numbers_is_no_array():
 )
 def test_results_whose_bits_may_differ_are_compared_beside_nan_and_inf(first, second, alike):
     assert close(np.array(first), np.array(second)) is alike
+
+
+def test_a_view_of_another_result_is_as_read_only_as_in_the_function():
+    def step(x):
+        h = x * 2
+        return h, np.diagonal(h), np.broadcast_to(h, h.shape), h[0]
+
+    compiled = mg.compile(step)
+    for _ in range(5):
+        (_, *expected), (h, *found) = step(np.ones((2, 2))), compiled(np.ones((2, 2)))
+        assert [y.flags.writeable for y in found] == [y.flags.writeable for y in expected] == [False, False, True]
+        h *= 5.0
+        assert [y.max() for y in found] == [10.0, 10.0, 10.0]
+    assert len(compiled.programs) == 1
+
+
+class Own(mg.Tensor):
+    pass
+
+
+def named(x):
+    t = mg.Tensor(x) * 2
+    t.name = "twice"
+    return t
+
+
+def shared(x):
+    t = WEIGHT.detach()
+    t.requires_grad = True
+    return t
+
+
+WEIGHT = mg.Tensor(X, requires_grad=True)
+LEAVES = {
+    "a name": named,
+    "a name from the beginning": lambda x: mg.Tensor(x, name="x"),
+    "a leaf": lambda x: mg.Tensor(x, requires_grad=True),
+    "a leaf of constants": lambda x: {"w": mg.Tensor([1.0], requires_grad=True), "y": x * 2},
+    "a leaf that shares memory": shared,
+    "a parameter": lambda x: nn.Parameter(x * 2),
+    "a class": lambda x: Own(x),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_tensor_that_no_program_makes_is_made_by_the_function(name):
+    compiled = mg.compile(LEAVES[name])
+    with pytest.warns(UserWarning, match="it returns a new Tensor that is a leaf, has a name, or is of another class"):
+        for _ in range(4):
+            (expected, *_), (found, *_) = flatten(LEAVES[name](X))[0], flatten(compiled(X))[0]
+            assert type(found) is type(expected)
+            assert (found.name, found.requires_grad) == (expected.name, expected.requires_grad)
+            assert same(found, expected)
+
+
+LAYOUTS = [
+    lambda x: mg.Tensor(np.broadcast_to(x, (2, 3))).data,
+    lambda x: np.asfortranarray(np.ones((2, 3))),
+    lambda x: np.copy(np.broadcast_to(x, (2, 3)).T),
+    lambda x: (np.broadcast_to(x, (2, 3)) * 1).astype(float),
+]
+
+
+@pytest.mark.parametrize("f", LAYOUTS)
+def test_what_is_returned_lies_in_memory_as_in_the_function(f):
+    compiled = mg.compile(f)
+    for _ in range(4):
+        expected, found = f(X), compiled(X)
+        expected[0, 0] = found[0, 0] = 7.0
+        assert found.strides == expected.strides
+        assert same(found, expected)
+    assert len(compiled.programs) == 1
