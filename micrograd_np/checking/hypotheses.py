@@ -1,4 +1,4 @@
-"""The hypotheses of the table of mistakes: each mistake at each place in the user's graph, and the test of one.
+"""The hypotheses of the table in mistakes.txt: each mistake at each place in the user's graph, and the test of one.
 
 A place is a generator of sites. A site gives the formula's names their values, and says in which of three ways its
 result changes the backward pass: another gradient, another rule, or other values that the rules read. The same mistake
@@ -28,14 +28,14 @@ from .replay import Recording, is_one_array
 from .suspicion import FEW, MOST_SITES, PROVEN, STEP, Change, Site, Suspicion
 
 Array = Any
-PLACES = {**vars(numeric_places), **vars(rule_places)}  # those of the table are among them
+PLACES = {**vars(numeric_places), **vars(rule_places)}  # functions by name: the headings of the table name some of them
 COUNTS = re.compile(r"\d+(?= times, | like it| of the | steps)")
-NOTHING = 1e-12
+NOTHING = 1e-12  # a change that is smaller, relative to the gradient, is none
 NEWTON_STEPS = 8
-SEEN = 10  # a number is fitted only if the gradient is wrong by more than this many tolerances
+CLEARLY_WRONG = 10  # tolerances: a number is fitted only to a gradient that is wrong by more
 PER_NODE = 6_000  # one op costs as much time as this many entries
-# Kinds that only describe the numbers: a single one may be anything.
-OF_NUMBERS = {"weight decay", "added", "value"}
+# Kinds that any single number fits: they need several different ones, even if other data are tested, too.
+OF_NUMBERS = {"weight decay", "added"}
 FORWARD_IN_TIME = {"after the update", "stale"}  # kinds whose number is a learning rate, which is positive
 
 
@@ -65,11 +65,12 @@ class Hypothesis:
 
     @property
     def key(self) -> tuple[int, str, int]:
-        """The part of a hypothesis that is the same about other data, where loops may have other lengths."""
+        """The key of the same hypothesis on other data, where loops may be longer or shorter."""
         return self.mistake.rank, uncounted(self.says), self.nth
 
     @property
     def rank(self) -> tuple[bool, int]:
+        """The place in the order of causes: one at a site that says less (`later`) comes after all others."""
         return self.sites[0].later, self.mistake.rank
 
     def change(self, c: float = 0.0) -> Change:
@@ -86,7 +87,7 @@ class Hypothesis:
 
 
 def uncounted(says: str) -> str:
-    """Return a sentence without the number of steps, which other data may change."""
+    """Return a sentence with # for each count, which other data may change."""
     return COUNTS.sub("#", says)
 
 
@@ -104,9 +105,10 @@ def hypotheses(place: str, at: Suspicion) -> Iterator[Hypothesis]:
 
 
 def groups_of_sites(place: str, at: Suspicion) -> Iterator[tuple[Sequence[Site], Mapping[str, str]]]:
-    """Yield all sites that share a line of the program, and single sites, with their words.
+    """Yield the sites of each line of the program together, then single sites, each with its words.
 
-    Of a long loop, the single sites are its first and its last step.
+    Sites with the same `wide` line are together, too. A group has the words of `many`. Of more than FEW sites of a
+    line, the single ones are the first and the last.
     """
     lines: dict[Any, list[Site]] = defaultdict(list)
     single: list[Site] = []
@@ -152,18 +154,18 @@ def mistakes() -> dict[str, list[Mistake]]:
 
 
 def slid(g: Array, axis: int, by: int) -> Array:
-    """Return an array moved by one along an axis, with zeros at the end."""
+    """Return an array moved by `by` (1 or -1) along an axis, with zeros where nothing comes in."""
     moved = np.roll(g, by, axis)
     moved[(slice(None),) * axis + (0 if by > 0 else -1,)] = 0
     return moved
 
 
 def varied(x: Array) -> Array | None:
-    """Return x if it has different entries: if not, it is only a constant."""
+    """Return x as numbers if its entries differ, else None: equal ones would only scale the gradient."""
     return x * 1.0 if x.size and x.max() != x.min() else None
 
 
-def at(g: Array, axis: int, kept: list[int]) -> Array:
+def only_at(g: Array, axis: int, kept: list[int]) -> Array:
     """Return an array that is zero outside of some places along an axis."""
     found, place = np.zeros_like(g), (slice(None),) * axis + (kept,)
     found[place] = g[place]
@@ -178,13 +180,16 @@ def assigned(x: Array, picked: Array, g: Array) -> Array:
 
 
 def clipped(r: Array, h: Array) -> Array | None:
-    """Return r clipped to the range of h, if that changes several entries."""
+    """Return the right gradient r clipped to the largest size in the user's h, if that proves something, else None.
+
+    It does if several entries of h have this size, and several of r are larger.
+    """
     limit = np.max(np.abs(h))
     several = np.sum(np.abs(h) == limit) > 1 and np.sum(np.abs(r) > limit) > 1
     return np.clip(r, -limit, limit) if several else None
 
 
-FUNCTIONS: dict[str, Any] = {function.__name__: function for function in (slid, at, varied, assigned, clipped)}
+FUNCTIONS: dict[str, Any] = {function.__name__: function for function in (slid, only_at, varied, assigned, clipped)}
 FUNCTIONS |= {"sum": partial(np.sum, keepdims=True), "mean": partial(np.mean, keepdims=True)}
 FUNCTIONS |= {"np": np, "summed": unbroadcast}
 
@@ -216,7 +221,7 @@ class Budget:
     def __init__(self, recording: Recording, units: int) -> None:
         self.left = units
         self.cost = sum(PER_NODE + (x.size if is_one_array(x._data) else 0) for x in recording.nodes)
-        self.untried: dict[str, None] = {}
+        self.untried: dict[str, None] = {}  # places with mistakes that were not tried, in order
 
     def spend(self, part: float = 1.0) -> bool:
         """Pay for one run, unless nothing is left."""
@@ -229,22 +234,25 @@ class Budget:
 def test(
     hypothesis: Hypothesis, at: Suspicion, close: Closeness, factors: Sequence[float], budget: Budget
 ) -> Cause | None:
-    """Return the cause if the hypothesis gives the numbers of the row and changes no right row, else None."""
+    """Return the cause if the user's row is what the mistake gives times one of `factors`, else None.
+
+    The factors are common ones, which all gradients of the user may have. `confirmed` tells what other rows must show.
+    """
     slack = max(1e-6, 100 * close.floor)
     if not hypothesis.mistake.fitted:
         change = hypothesis.change()
-        if rules_out(along(change, at), at, factors, slack):
+        if rules_out(projections(change, at), at, factors, slack):
             return None
         if not budget.spend():
             return None
         found = replayed(change, at)
         size = float(np.max(np.abs(at.row.expected), initial=0))
-        factor = nearest(factors, at.hand, found[at.row.tensor], size)
+        factor = first_fitting(factors, at.hand, found[at.row.tensor], size)
         return confirmed(hypothesis, 0.0, found, factor, at, close)
-    if missing_proves_nothing(hypothesis, at, close):
+    if difference_proves_nothing(hypothesis, at, close):
         return None
     for factor in (k for k in factors if abs(k) == 1):
-        if no_number_fits([along(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
+        if no_number_fits([projections(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
             continue
         number = fit_number(hypothesis, at, factor, budget)
         if number and (number > 0 or hypothesis.mistake.kind not in FORWARD_IN_TIME) and budget.spend():
@@ -255,7 +263,7 @@ def test(
     return None
 
 
-def along(change: Change, at: Suspicion) -> list[tuple[float, float]]:
+def projections(change: Change, at: Suspicion) -> list[tuple[float, float]]:
     """Return the row's gradient after a change, projected on each direction, and the size of the terms of the sum.
 
     This needs no backward pass: `at.tangents` says how much each value moves along a direction (forward mode), so a
@@ -288,7 +296,7 @@ def wanted_along(at: Suspicion) -> list[float]:
 
 
 def rules_out(found: Sequence[tuple[float, float]], at: Suspicion, factors: Sequence[float], slack: float) -> bool:
-    """Return whether, along some direction, a change cannot give the gradient by hand, up to the factors."""
+    """Return whether, along some direction, the projection of the gradient by hand is no factor times the change's."""
     k = np.array(factors)
     return any(
         not np.any(np.abs(wanted - k * value) <= slack * (abs(wanted) + np.abs(k) * size))
@@ -341,7 +349,10 @@ def confirmed(
     at: Suspicion,
     close: Closeness,
 ) -> Cause | None:
-    """Return the cause if the replayed gradients times `factor` equal those by hand, else None."""
+    """Return the cause if the row by hand is the replayed gradient times `factor`, and the mistake changes it.
+
+    Else return None. If another row does not show the mistake, the cause is of this row alone and needs more proof.
+    """
     there = found[at.row.tensor]
     if not factor or not np.all(np.isfinite(there)) or not fits(at.row, there, at, factor, close):
         return None
@@ -374,12 +385,16 @@ def fits(row: Row, there: Array, at: Suspicion, factor: float, close: Closeness)
     return close(at.hands[row.tensor] / factor, there, size, row.slack)
 
 
-def missing_proves_nothing(hypothesis: Hypothesis, at: Suspicion, close: Closeness) -> bool:
-    """Return whether a number would be fitted to one number, to equal ones, or to rounding errors."""
-    missing = at.hand - at.row.expected
+def difference_proves_nothing(hypothesis: Hypothesis, at: Suspicion, close: Closeness) -> bool:
+    """Return whether the difference to the right gradient is too little to fit a number to.
+
+    It is not clearly more than the tolerance, or it has fewer than PROVEN entries, or equal ones. The last two do not
+    count if other data are tested, too, except for OF_NUMBERS.
+    """
+    off = at.hand - at.row.expected
     allowed = close.rtol * np.abs(at.row.expected) + close.floor * at.row.size + at.row.slack
-    few = (not at.tested or hypothesis.mistake.kind in OF_NUMBERS) and (missing.size < PROVEN or not differ(missing))
-    return few or not np.any(np.abs(missing) > SEEN * allowed)
+    few = (not at.tested or hypothesis.mistake.kind in OF_NUMBERS) and (off.size < PROVEN or not differ(off))
+    return few or not np.any(np.abs(off) > CLEARLY_WRONG * allowed)
 
 
 def fit_number(hypothesis: Hypothesis, at: Suspicion, factor: float, budget: Budget) -> float:
@@ -403,7 +418,7 @@ def least_squares(y: Array, x: Array) -> float:
     return float(np.sum(y * x)) / square if square else 0.0
 
 
-def nearest(factors: Sequence[float], hand: Array, there: Array, size: float) -> float:
+def first_fitting(factors: Sequence[float], hand: Array, there: Array, size: float) -> float:
     """Return the first of `factors` with hand = factor * there, about; 0 if there is none. Two zero arrays fit all."""
     if max(np.max(np.abs(hand), initial=0), np.max(np.abs(there), initial=0)) <= NOTHING * size:
         return factors[0]

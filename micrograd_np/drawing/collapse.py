@@ -14,20 +14,22 @@ import numpy as np
 
 from .graph import Graph, Scope, common
 
-# Without a limit of the user's, a graph with more boxes than this is folded in these steps.
+# If the user gives no limit, loops are folded above the first number of boxes, modules and scopes above the second, and
+# the middle above the third.
 FOLD_LOOPS_ABOVE = 40
 FOLD_GROUPS_ABOVE = 120  # a larger picture has no numbers, so modules and scopes are boxes
 MAX_BOXES = 300
-SHOWN_PER_END = 12  # operations at each end of an open fold, or one iteration of its loop if that is longer
-MAX_SHOWN_PER_END = 60
+SHOWN_PER_END = 12  # operations that an open fold shows at each end; one whole iteration, if that is longer
+MAX_SHOWN_PER_END = 60  # also of a longer iteration
 MAX_BODY = 256  # boxes in the body of a loop
 MIN_REPEATED = 4  # boxes after the first iteration: a shorter loop is not folded
-LATER_CALL = re.compile(r", (?:run|step) (?!1$)\d+$")  # of a module
+# The end of a module's label from its second run or step on, as in `layers.0: Linear, run 2`.
+LATER_CALL = re.compile(r", (?:run|step) (?!1$)\d+$")
 
 
 @dataclass(slots=True)
 class Item:
-    """A future box: one operation, or several that follow each other. `start` and `stop` count operations."""
+    """A future box: one operation, or several that follow each other, which are graph.ops[start:stop]."""
 
     key: Hashable  # equal for items that look alike
     words: str
@@ -45,12 +47,14 @@ class Item:
 def fold(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> list[Item]:
     """Return items for about `limit` boxes at most, with each of the named groups as one item.
 
-    Without a limit, loops are folded above 40 boxes, modules and scopes above 120, and the middle above 300.
+    Without a limit, loops are folded above 40 boxes; modules, scopes and loops across scopes above 120; and the middle
+    above 300.
     """
     items = [single_item(graph, i) for i in range(len(graph.ops))]
     for group in groups:
-        items = gather(items, partial(depth_of_first, test=partial(is_called, group=group)))
+        items = gather(items, partial(depth_of_first, test=partial(is_of_group, group=group)))
     if count_boxes(graph, items) > (limit or FOLD_LOOPS_ABOVE):
+        # A later run of a module is one box, so that runs look alike and may be a loop.
         items = gather(items, partial(depth_of_first, test=LATER_CALL.search))
         items = fold_loops(graph, items, limit or FOLD_LOOPS_ABOVE, across_scopes=False)
     for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
@@ -61,22 +65,22 @@ def fold(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> 
 
 
 def single_item(graph: Graph, i: int) -> Item:
-    """Return the item of one operation. Two operations look alike if they are by the same op on the same line."""
+    """Return the item of one operation; two look alike if the same instruction made them by the same op."""
     place = graph.ops[i]
     x = graph.values[place]
     scope = () if place in graph.kept else graph.scopes[place]
     code, offset = x._created_at or (None, 0)
-    key = place if is_alone(graph, place) else (id(x.op), id(code), offset)
+    key = place if is_output_or_kept(graph, place) else (id(x.op), id(code), offset)
     return Item(key, symbol(x), i, i + 1, scope)
 
 
-def is_alone(graph: Graph, place: int) -> bool:
-    """Return whether a value is never folded: it is an output, or one that an explanation is about."""
+def is_output_or_kept(graph: Graph, place: int) -> bool:
+    """Return whether a value is an output or one to keep: neither a loop nor the folded middle takes these in."""
     return place in graph.kept or graph.kinds[place] == "output"
 
 
 def open_item(graph: Graph, items: list[Item], folded: Item) -> list[Item]:
-    """Return the items with one fold opened: its operations are inside a frame, of many only the first and the last."""
+    """Return the items with one fold opened: its operations in a frame; of many, some at each end and a box between."""
     shown = min(max(SHOWN_PER_END, folded.body_size), MAX_SHOWN_PER_END)
     frame = frame_of(folded)
     depth = len(folded.scope) + bool(folded.group)  # the scopes of a group's operations have its frame already
@@ -109,12 +113,15 @@ def depth_of_first(scope: Scope, test: Callable[[str], Any]) -> int:
 
 
 def level_if_reached(scope: Scope, level: int) -> int:
-    """Return the level if the scope is at least that deep, else 0."""
+    """Return the level if the scope is at least that deep, else 0; so `gather` folds all groups of this level."""
     return level if len(scope) >= level else 0
 
 
 def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
-    """Join the operations of a group that follow each other into one item; `depth_of` gives the group of a scope."""
+    """Join the operations of a group that follow each other into one item.
+
+    The group of a scope is its first `depth_of(scope)` labels; 0 means none.
+    """
     group_of = {scope: scope[: depth_of(scope)] for scope in {item.scope for item in items}}
     gathered: list[Item] = []
     for group, together in groupby(items, key=lambda item: group_of[item.scope]):
@@ -128,7 +135,7 @@ def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
     return gathered
 
 
-def is_called(label: str, group: str) -> bool:
+def is_of_group(label: str, group: str) -> bool:
     """Return whether a label belongs to the group that the user named: a scope's name or a module's path."""
     return label == group or label.startswith(f"{group}: ")
 
@@ -148,6 +155,7 @@ def fold_shortest_loops(items: list[Item], across_scopes: bool) -> list[Item]:
     numbers: dict[Hashable, int] = {}
     look = [item.key if across_scopes else (item.key, item.scope) for item in items]
     keys = np.array([numbers.setdefault(key, len(numbers)) for key in look])
+    # A loop has at least four iterations: those between the first and the last are folded.
     for period in range(1, min(MAX_BODY, len(items) // 4) + 1):
         loops = repeated_ranges(keys, period, max(3 * period, MIN_REPEATED))
         if not loops:
@@ -155,8 +163,9 @@ def fold_shortest_loops(items: list[Item], across_scopes: bool) -> list[Item]:
         folded: list[Item] = []
         done = 0
         for start, stop in loops:
-            first, last = start + period, start + (stop - start) // period * period  # where iterations begin
-            folded += [*items[done:first], loop_item(items[first:last], items[start:first])]
+            # Where the second and the last iteration begin.
+            second, last = start + period, start + (stop - start) // period * period
+            folded += [*items[done:second], loop_item(items[second:last], items[start:second])]
             done = last
         return folded + items[done:]
     return items
@@ -185,7 +194,7 @@ def loop_item(middle: list[Item], body: list[Item]) -> Item:
 
 
 def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:
-    """Fold the middle of a graph, and keep as many items at its beginning and its end as the limit allows."""
+    """Fold the middle of a graph, and ever more of it until the boxes are few enough; outputs and kept values stay."""
     shorter, shown = items, limit
     while shown > 2 and count_boxes(graph, shorter) > limit:
         shown = shown * 3 // 4
@@ -203,7 +212,7 @@ def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:
 
 
 def must_be_shown(graph: Graph, item: Item) -> bool:
-    return item.size == 1 and is_alone(graph, graph.ops[item.start])
+    return item.size == 1 and is_output_or_kept(graph, graph.ops[item.start])
 
 
 def middle_item(graph: Graph, start: int, stop: int, scope: Scope) -> Item:
@@ -223,9 +232,9 @@ NOT_DRAWN = -1
 
 
 def box_places(graph: Graph, items: list[Item]) -> Any:
-    """Return, for each value, the place of the last value in its box; -1 for a leaf that only one fold uses.
+    """Return, for each value, the place of the last value in its box; -1 for a leaf that is not drawn.
 
-    A box is known by this place in `graph.values`.
+    A box is known by this place in `graph.values`. A leaf that only one fold uses is not drawn, unless it is kept.
     """
     boxes = np.arange(len(graph.values))
     sizes = np.array([item.size for item in items], np.int64)

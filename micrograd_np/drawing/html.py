@@ -19,20 +19,21 @@ from .scene import Edge, Node, Scene
 from .text import clip, label
 from .values import NUDGE, set_value
 
+# The state of a box that holds the outputs of one op: see set_value in values.py.
 OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 
 def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None = None) -> str:
-    """The page of a scene.
+    """Return the page of a scene.
 
-    `svgs` has the drawing of the scene under an empty key, and that of each scene in which a fold is open under the
-    fold's.
+    `svgs` holds drawings: that of the scene under "", and under the key of a fold that of the scene with this fold
+    open. `nudged` holds, by box, how the output changes when 0.001 is added to each entry: see `nudge` in values.py.
     """
     scenes = {"": scene, **scene.opened}
     views = {key: view_of(each, scene.opened, nudged or {}) for key, each in scenes.items()}
     shared = views[""]["nodes"]
-    for key in scene.opened:  # what an open fold does not change is on the page once
+    for key in scene.opened:  # what an open fold does not change is on the page once; player.js fills in the 0
         views[key]["nodes"] = {id: node if node != shared.get(id) else 0 for id, node in views[key]["nodes"].items()}
     lines = sorted({node.where for each in scenes.values() for node in each.nodes if node.where}, key=place_of)
     data = {
@@ -44,10 +45,10 @@ def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None
         "program": scene.program,
     }
     drawings = {key: svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1) for key, svg in svgs.items()}
-    return beside("player.html").format(
+    return read_beside("player.html").format(
         title=escape(f"{label(scene.nodes[-1])}, forward and back"),
-        style=beside("player.css") + heat_style(),
-        script=beside("player.js"),
+        style=read_beside("player.css") + heat_style(),
+        script=read_beside("player.js"),
         alt=escape(f"{alt(scene)}; the panel says what each step does"),
         lines="".join(f'<span tabindex="0" role="button">{escape(line)}</span>' for line in lines),
         svg=drawings.pop(""),
@@ -64,9 +65,9 @@ def alt(scene: Scene) -> str:
 def view_of(scene: Scene, opens: Collection[str], nudged: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page holds of a scene: its boxes, its arrows and the steps through them."""
     return {
-        "nodes": {node.id: described(node, opens) | with_nudges(node, nudged) for node in scene.nodes},
+        "nodes": {node.id: described(node, opens) | nudges_of(node, nudged) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
-        "steps": [*forward(scene), *backward(scene)],
+        "steps": [*forward_steps(scene), *backward_steps(scene)],
         "frame": scene.frame[-1] if scene.frame else "",
         "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
     }
@@ -78,8 +79,8 @@ def place_of(where: str) -> tuple[str, int]:
     return file, int(number) if number.isdigit() else 0
 
 
-def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what adding 0.001 to each entry changes: as the gradient predicts, and in truth."""
+def nudges_of(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by how much adding 0.001 to each entry of a leaf changes the output: as predicted, and in truth."""
     changes = nudged.get(node.id)
     if changes is None or node.gradient is None:
         return {}
@@ -87,7 +88,7 @@ def with_nudges(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
     return {"nudge": [[f"{a:.3g}", f"{b:.3g}"] for a, b in zip(predicted, changes, strict=True)]}
 
 
-def forward(scene: Scene) -> list[dict[str, Any]]:
+def forward_steps(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
     number, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
     steps = []
@@ -99,10 +100,11 @@ def forward(scene: Scene) -> list[dict[str, Any]]:
     return steps
 
 
-def backward(scene: Scene) -> list[dict[str, Any]]:
-    """Return a step for each op, the newest first, and one for each gradient that is a sum of shares.
+def backward_steps(scene: Scene) -> list[dict[str, Any]]:
+    """Return a step for each op with rules and each fold, the newest first, and one for each gradient that is a sum.
 
-    The step of an op has the gradient that arrived and the result of each rule. That of a sum has its shares.
+    A sum is of several shares, or of one share and a rest; its step has the shares. The step of an op has what its
+    rules read and what each sends. The gradient itself is in the box.
     """
     if not scene.has_gradients:
         return []
@@ -120,9 +122,9 @@ def backward(scene: Scene) -> list[dict[str, Any]]:
             steps.append({"pass": "backward", "node": node.id, "sum": terms, "uses": [], "sends": []})
         edges = incoming.get(node.id, [])
         by_rule = [edge for edge in edges if edge.has_rule]
-        sends = [sent(edge) | {"to": edge.tail, "last": outgoing[edge.tail] == [edge]} for edge in by_rule]
+        sends = [sent(edge) | {"to": edge.tail, "only": outgoing[edge.tail] == [edge]} for edge in by_rule]
         if sends or node.kind == "fold":
-            words: dict[str, str] = {}
+            words: dict[str, str] = {}  # the box of each name in formulas; a fold of several values shows no value
             for edge in edges:
                 if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
                     words.setdefault(edge.phrase.text, edge.tail)
@@ -143,7 +145,7 @@ def values_read(node: Node, rules: list[str], words: dict[str, str]) -> list[tup
 
 
 def heat_style() -> str:
-    """Return the CSS class of each colour level, for light and dark pages."""
+    """Return the CSS rules of all colour levels, for light and dark pages."""
     light = "".join(f".h{level} {{ background: {colour}; }}\n" for level, colour in HEAT.items())
     dark = "".join(f".h{level} {{ background: {DARK[colour]}; }}\n" for level, colour in HEAT.items())
     return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
@@ -157,6 +159,11 @@ def missing_numbers(scene: Scene) -> list[str]:
 
 
 def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
+    """Return what the page says of one box.
+
+    `several` says why there is no single value, `rest` is the part of the gradient that no rule shown here sent, and
+    `opens` marks a fold that can be opened.
+    """
     return {
         "title": label(node),
         "text": clip(node.text),
@@ -192,7 +199,7 @@ def shown(values: Any) -> dict[str, Any] | None:
     }
 
 
-def beside(name: str) -> str:
+def read_beside(name: str) -> str:
     """Return the text of a file in this folder."""
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
         return file.read()
@@ -204,8 +211,8 @@ def tensor_html(tensor: Tensor) -> str:
     set_value(node, {})
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
-    shown = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
-    grids = "".join(cell_table(caption, values, ink, True) for caption, values, ink in shown if values is not None)
+    tables = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
+    grids = "".join(cell_table(caption, values, ink, True) for caption, values, ink in tables if values is not None)
     state = "" if node.state == node.kind else node.state
     look = "display:flex;gap:1em;font-family:monospace;white-space:pre"
     return f"<div>{' · '.join(words)}<div style='{look}'>{grids}</div>{escape(state)}</div>"

@@ -18,7 +18,7 @@ function load(key) {
   steps.forEach((step, i) => {
     if (step.pass === "forward") computed[step.node] = i;
     if (step.start || step.sum) arrived[step.node] = i;
-    for (const part of step.sends || []) { if (part.last) arrived[part.to] = i; sent[part.edge] = i; }
+    for (const part of step.sends || []) { if (part.only) arrived[part.to] = i; sent[part.edge] = i; }
   });
   find("graph").innerHTML = drawings[key];
   find("slider").max = steps.length - 1;
