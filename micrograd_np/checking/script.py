@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.names import inside
 from ..core.tensor import Tensor
 from .calling import Pair
 from .claims import GIVEN, WRONG, Closeness, Row, as_hand
@@ -53,7 +54,10 @@ class Script(Source):
         sizes = {n for x in arrays for n in x.shape if n > 1}
         edits = Edits(self.definition, self.operands, set(), self.variables)
         edits.counts = edits.lengths = edits.numbers = []
-        edits.operands = [x for x in edits.operands if edits.shape(x) != () or not is_size(x, self.variables, sizes)]
+        edits.values, edits.operands = (
+            [x for x in each if edits.shape(x) != () or not is_size(x, self.variables, sizes)]
+            for each in (edits.values, edits.operands)
+        )
         for edit in edits.ranked():
             is_number = isinstance(edit.old, ast.Constant) and not isinstance(edit.parent, ast.Subscript)
             new = edit.new if isinstance(edit.old, ast.expr) and not isinstance(edit.old, ast.Compare) else None
@@ -68,7 +72,9 @@ def repair_script(
 ) -> tuple[str, list[str]]:
     """Return the edit of a line that makes a gradient right, given those before it, and all gradients made right."""
     outside = {**frame.f_globals, **frame.f_locals}
-    paths = {id(x): path for path, x in paths_in(outside)}
+    named = [(name, x) for name, x in outside.items() if name[:1] != "_"]
+    paths = {id(x): path for name, value in named for path, x in inside(name, value)}
+    paths |= {id(x): name for name, x in named}
     rows = {row.label: row for row, x in given if row.fits and id(x) in paths}
     tree, lines = tree_of_frame(frame), []
     if tree is not None and wanted in rows and sys.getprofile() is None:  # `watched` needs the profiler's place
@@ -91,8 +97,7 @@ def repair_script(
     operands = [as_array(x, outside) for x in operands_of(tree)]
     variables = {**scope, **found.get(function.__code__, {})}
     broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
-    factors = dict.fromkeys(rows, 1.0)
-    data = Lines(None, [], False, rows, factors, broken, close, function=function)  # type: ignore[arg-type]
+    data = Lines(None, [], False, rows, dict.fromkeys(rows, 1.0), broken, close, function=function)  # type: ignore[arg-type]
     # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
     if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
         return "", []
@@ -107,14 +112,6 @@ def is_size(operand: Any, variables: Mapping[str, Any], sizes: set[int]) -> bool
     """Return whether a number is a size of the data, or 1 over one: it may stand for the size by chance."""
     value = abs(float(eval(ast.unparse(operand), dict(variables))))
     return any(np.isclose(value, each) for n in sizes for each in (n, 1 / n))
-
-
-def paths_in(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the variables, and the entries of lists and dicts, with their source texts."""
-    for name, x in variables.items():
-        entries = x.items() if type(x) is dict else enumerate(x) if type(x) is list else ()
-        yield from ((f"{name}[{key!r}]", each) for key, each in entries)
-        yield name, x
 
 
 def lines_between(block: Sequence[Any], first: int, last: int) -> list[Any]:

@@ -1420,8 +1420,8 @@ def distances(x, w):
     w = mg.Tensor(w, requires_grad=True)
     d = x @ w
     dist = np.sqrt((d**2).sum(axis=1))
-    loss = (dist**3).sum() / 3
-    ddist = dist.data**2
+    loss = np.sin(dist).sum()
+    ddist = np.cos(dist.data)
     dd = ddist[:, None] * d.data
     dw = x.T @ dd
     return mg.verify(loss, {"dw": dw})
@@ -1432,3 +1432,85 @@ def test_an_edit_that_needs_no_common_factor_comes_first():
     headline = distances(X, W).headline()
     assert "should be `" in headline
     assert "2 *" not in headline
+
+
+def scaled(x, w, by, slope=0.2):
+    """Return the report on a gradient that lacks 1/5, the number of rows; the slope of a leaky relu is 0.2, too."""
+    w = mg.Tensor(w, requires_grad=True)
+    z = x @ w
+    a = np.where(z > 0, z, slope * z)
+    loss = (a**2).sum() / 5
+    da = 2 * a.data * by
+    dz = da * np.where(z.data > 0, 1.0, slope)
+    dw = x.T @ dz
+    return mg.verify(loss, {"da": da, "dw": dw}, strict=True)
+
+
+def test_a_number_that_equals_a_size_is_no_cause_in_a_script():
+    assert scaled(X[:5], W, 0.2)
+    assert "* slope" not in scaled(X[:5], W, 1.0).headline()
+
+
+def mixed(x, w, alpha=0.3):
+    w = mg.Tensor(w, requires_grad=True)
+    r = x @ w
+    loss = 0.75 * alpha * (r**2).sum()
+    dr = 2 * alpha * r.data
+    dw = x.T @ dr
+    return mg.verify(loss, {"dw": dw}, strict=True)
+
+
+def test_sums_of_numbers_are_no_cause_in_a_script():
+    """2 * alpha - alpha / 2 is 3/4 of 2 * alpha: with one data set, such a sum may fit by chance."""
+    headline = mixed(X, W).headline()
+    assert "alpha / 2" not in headline
+    assert "alpha + " not in headline
+
+
+def masked(x, w, v, slip):
+    w = mg.Tensor(w, requires_grad=True)
+    h = np.maximum(x @ w, 0)
+    s = h @ v
+    loss = (s**2).sum()
+    dh = np.outer(2 * s.data, v)
+    dz = dh if slip else dh * (h.data > 0)
+    dw = x.T @ dz
+    return mg.verify(loss, {"dw": dw})
+
+
+def test_the_forward_pass_tells_which_mask_is_missing():
+    assert masked(X, W, np.ones(4), slip=False)
+    assert "the activation's derivative is left out" in masked(X, W, np.ones(4), slip=True).headline()
+
+
+def in_a_dict(x, w):
+    w = mg.Tensor(w, requires_grad=True)
+    h = x @ w
+    loss = (h**3).sum()
+    grads = {}
+    dh = 3 * h.data
+    grads["w"] = x.T @ dh
+    return mg.verify(loss, {"w": grads["w"]}, strict=True)
+
+
+def test_gradients_in_a_dict_are_found_in_a_script():
+    assert "should be `" in in_a_dict(X, W).headline()
+
+
+def course(x, w, v):
+    """Return the report on deltas that lack the 1/m that the gradients of the weights have."""
+    m = len(x)
+    w, v = mg.Tensor(w, requires_grad=True), mg.Tensor(v, requires_grad=True)
+    z = x @ w
+    h = np.tanh(z)
+    p = h @ v
+    loss = 0.5 * (p**2).sum() / m
+    dp = p.data
+    dv = h.data.T @ dp / m
+    dz = dp @ v.data.T * (1 - h.data)
+    dw = x.T @ dz / m
+    return mg.verify(loss, {"dp": dp, "dv": dv, "dz": dz, "dw": dw})
+
+
+def test_deltas_and_weights_of_a_script_may_have_factors_of_their_own():
+    assert "should be `dz = dp @ v.data.T * (1 - h.data ** 2)`" in course(X, W, V).headline()
