@@ -165,7 +165,34 @@ def weighted_choices(x, weights, chosen):
     return -np.sum(weights * np.log(p[np.arange(len(x)), chosen])), dx
 
 
+def two_products(a, b):
+    y = np.einsum("ij,jk->ik", a, b)
+    return np.sum(y**2), np.einsum("ik,jk->ij", 2 * y, b), np.einsum("ij,ik->jk", a, 2 * y)
+
+
+def silu(x):
+    s = 1 / (1 + np.exp(-x))
+    return np.sum(x * s), s * (1 + x * (1 - s))
+
+
+def chain(ws, x):
+    h, hs, zs = x, [], []
+    for w in ws:
+        hs.append(h)
+        zs.append(h * w)
+        h = np.tanh(zs[-1])
+    d, grads = 2 * h, np.empty_like(ws)
+    for i in reversed(range(len(ws))):
+        dz = d * (1 - np.tanh(zs[i]) ** 2)
+        grads[i] = np.sum(dz * hs[i])
+        d = dz * ws[i]
+    return np.sum(h**2), grads
+
+
 CASES = {
+    "letters of an einsum": (two_products, (X.T @ X, X[:3]), "ij,ik->jk", "ij,ik->ik", "'ij,ik->jk'"),
+    "the derivative of silu": (silu, (X,), "s * (1 + x * (1 - s))", "s * (1 - s)", "1 + x * (1 - s)"),
+    "an entry of a list": (chain, (WEIGHTS[:3], Y), "np.tanh(zs[i])", "np.tanh(hs[i])", "zs[i]"),
     "an entry that is never read": (stack, (X.T @ X / 9 * np.ones((2, 1, 1)), X), "inputs[i].T", "x.T"),
     "a key that is never read": (gate, (X, V), 'kept["slope"]', 'kept["a"]', "kept['slope']"),
     "a value wherever it stands in a term": (

@@ -120,3 +120,12 @@ def test_items_of_lists_have_names_though_a_loop_gave_them_others(keys):
     report = verify(loss, hand)
     assert report.verdict == "OK", str(report)
     assert not verify(loss, {**hand, next(iter(hand)): 2 * delta[0] + below})
+
+
+def test_dz1_is_the_gradient_before_the_activation_that_has_the_name():
+    rng = np.random.default_rng(4)
+    x, w1 = rng.normal(size=(5, 3)), mg.Tensor(rng.normal(size=(3, 2)), requires_grad=True)
+    a1 = np.tanh(x @ w1)
+    loss = (a1**2).sum()
+    dz1 = 2 * a1.data * (1 - a1.data**2)
+    assert mg.verify(loss, {"dz1": dz1, "dw1": x.T @ dz1})
