@@ -236,6 +236,8 @@ def read_object(walk: Outside, place: Place) -> Found:
         return
     elif is_atom(x) or (kind.__module__ == "logging" and not hasattr(kind, "isEnabledFor")):  # handlers, filters
         return
+    elif own := own_access(kind, base):
+        walk.refuse_size(f"{path} is a {kind.__name__}, whose own {own} a comparison before each call would run")
     elif base in READERS:
         yield from READERS[base](walk, place)
     elif read and is_stateless(base) and not is_listed(kind, HIDDEN):
@@ -246,6 +248,12 @@ def read_object(walk: Outside, place: Place) -> Found:
         return
     if is_pythons(kind) and not isinstance(x, type | ModuleType | np.memmap):
         yield from instance(walk, place)
+
+
+def own_access(kind: type, base: type) -> str | None:
+    """Return the name of a method by which a user's class finds what is in its objects, or None."""
+    names = {"__getattribute__"} | ({"__getitem__", "__len__", "__iter__", "values"} if base in READERS else set())
+    return next((x for each in kind.__mro__ if is_users(each) for x in vars(each).keys() & names), None)
 
 
 def is_pythons(kind: type) -> bool:

@@ -255,6 +255,55 @@ def test_a_container_that_gives_what_is_not_in_it(f, kind):
     assert found == [bits(f(kind(ONE * i))) for i in range(5)]
 
 
+READS = []
+
+
+class Counted(dict):
+    def __getitem__(self, key):
+        READS.append(key)
+        return dict.__getitem__(self, key)
+
+
+class Measured(list):
+    def __len__(self):
+        READS.append("len")
+        return list.__len__(self)
+
+
+class Watched:
+    __slots__ = ("k",)
+
+    def __init__(self, k):
+        self.k = k
+
+    def __getattribute__(self, name):
+        READS.extend([name] if name == "k" else [])  # any isinstance reads its __class__
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize(
+    ("f", "held"),
+    [
+        (lambda x, d: x * d["k"], Counted(k=2.0)),
+        (lambda x, d: x * d.get("k"), Counted(k=2.0)),
+        (lambda x, d: x * len(d), Measured([1.0])),
+        (lambda x, o: x * o.k, Watched(2.0)),
+    ],
+)
+def test_a_comparison_runs_no_method_of_the_user(f, held):
+    """A global container is not compared where that would run the user's own `__getitem__`, which may write."""
+    counts = []
+    for use in (lambda f: f, mg.compile):
+        READS.clear()
+        step = use(lambda x: f(x, held))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = [bits(step(ONE * i)) for i in range(4)]
+        counts.append((found, [*READS]))
+    assert counts[0] == counts[1]
+    assert ["a comparison before each call would run" in str(x.message) for x in caught] == [True]
+
+
 # Objects that have a dtype.
 
 
