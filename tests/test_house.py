@@ -9,7 +9,7 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
     "checking": 6_581,
-    "program": 3_492,
+    "program": 3_473,
     "ops": 3_675,
     "drawing": 2_300,
     "learn": 1_639,

@@ -21,7 +21,7 @@ from ..core.names import format_location, is_users_file, user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
 from .bytecode import TABLE, following
-from .execution import Compared, Left, Runner, containers, difference, memory_met
+from .execution import Compared, Left, Runner, containers, memory_met
 from .guards import MISFIT, Guard, Names, misfit
 from .ir import Steps
 from .outside import Outside, TooMuch
@@ -37,7 +37,10 @@ FAILURES = 3  # calls that a program is compared in and fails
 CACHES = 2  # runs in a row that change what they read, which is then no cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
 OTHER_BITS = "its program gives other last bits. Does NumPy round plain arrays in another way there? Give it Tensors."
-OTHER_NUMBERS = "its program gives other numbers. Does it write to what it reads by another name? Give it copies."
+OTHER_NUMBERS = (
+    "its program gives other numbers. Does it compute with what is another at each call? Give that as an argument, and "
+    "draw with mg.sample. Does it write to what it reads by another name? Give it copies."
+)
 ASKED = "it returns a value whose gradient may be asked, and a program keeps no graph. Return value.detach()."
 UNLIKE = "it goes another way while it is traced. Does it ask whether something is an array? That is a Tensor then."
 FOR_KINDS = "Give arrays of one shape; a number that changes as a float or an array; what stays as a variable."
@@ -180,8 +183,8 @@ class Compiled:
             self.failed(kind, "a check of its program fails where the function goes on.")
         elif len(found.types) != len(steps.result):
             self.stop(kind, "it returns another number of results at each call.")
-        else:  # the next call is written down, which tells where the two differ
-            kind.other, kind.differs = steps, OTHER_BITS if found.near else OTHER_NUMBERS
+        else:
+            self.stop(kind, OTHER_BITS if found.near else OTHER_NUMBERS)
         return found.result
 
     def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | None:
@@ -214,10 +217,6 @@ class Compiled:
             self.stop(kind, f"it changes {changed} itself. {RETURN}")
         if changed:
             return None
-        if kind.other and (where := difference(kind.other, steps)):
-            raise TraceError(f"{self.name} does not do the same at each call: {where}")
-        if kind.other:
-            self.stop(kind, kind.differs)
         if asked:
             self.stop(kind, ASKED if steps.gradients or steps.writes else "")
             kind.stopped = True
@@ -264,8 +263,6 @@ class Kind:
         self.stopped = self.asks = False  # whether the function itself runs; whether it asks for types
         self.failures = 0  # of its programs, in calls that they are compared in
         self.changed = 0  # runs in a row that changed what they read
-        self.other: Steps | None = None  # a program that gave other bits
-        self.differs = ""  # how
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         return self.call(args, kwargs) is not MISFIT

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.errors import refuse_compiled
-from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import copy_with_strides
 from ..expressions.phrases import same_bits
@@ -24,7 +23,7 @@ from ..ops.primitive import Primitive
 from .bytecode import following
 from .codegen import BEGUN
 from .guards import MISFIT, Guard, Names, indented, unchanged
-from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
+from .ir import ARGUMENT, ARRAY, GENERATOR, GRADIENT, RESULT, TENSOR, Steps, Value, root
 from .outside import Outside
 from .simplify import overlap, simplified
 from .trace import memory_owner
@@ -356,26 +355,3 @@ def close(a: Any, b: Any) -> bool:
     rtol = min(1e-2, max(1e-9, 1000 * float(np.finfo(a.dtype).eps)))  # 1e-4 for float32, 1e-2 for float16
     size = float(np.max(np.abs(a), initial=0, where=np.isfinite(a)))  # nan and inf must not set the tolerance
     return bool(np.allclose(a, b, rtol, rtol * size, equal_nan=True))
-
-
-def difference(first: Steps, second: Steps) -> str | None:
-    """Return in words where two traces of a function differ, in a step, an array or a result; None if nowhere."""
-    for old, new in zip(first.steps, second.steps, strict=False):
-        if (old.op, repr(old.params)) != (new.op, repr(new.params)):
-            place = f": {format_location(new.where)}" if new.where else ""
-            return f"it ran {old.op.name} before and {new.op.name} now{place}"
-        for x, y in zip(old.inputs, new.inputs, strict=False):
-            changed = repr(x) != repr(y)
-            if isinstance(x, Value) and isinstance(y, Value):
-                changed = x.kind in (ARRAY, CONSTANT) and x.kind == y.kind and not equal(x.of, y.of)
-            if changed and new.where:
-                return (
-                    f"an array or number in {format_location(new.where)} is another than before, and a program would "
-                    "keep the old one. Make it of Tensors, give it as an argument, or draw it with mg.sample."
-                )
-    if len(first.steps) != len(second.steps):
-        return f"it took {len(first.steps)} steps before, and {len(second.steps)} now."
-    plain = [[x for x in steps.result if not isinstance(x, Value)] for steps in (first, second)]
-    if not all(map(equal, *plain)):
-        return "it returns something that is neither Tensor nor argument, and another than before. Make it a Tensor."
-    return None

@@ -89,12 +89,11 @@ def test_random_numbers_are_drawn_anew():
     assert rng.bit_generator.state == twin.bit_generator.state
 
 
-def test_what_is_made_anew_outside_of_the_tape_is_an_error_that_names_the_line():
+def test_a_function_with_a_generator_made_inside_runs_as_it_is():
     step = mg.compile(lambda x: x * np.random.default_rng().random())
-    for _ in range(2):
-        step(np.ones(2))
-    with pytest.raises(TypeError, match=r"test_compile.py:\d+: step = mg.compile"):
-        step(np.ones(2))
+    with pytest.warns(UserWarning, match="it compute with what is another at each call.*draw with mg.sample"):
+        found = {float(step(np.ones(2))[0]) for _ in range(5)}
+    assert len(found) == 5
 
 
 def test_an_exception_leaves_weights_before_or_after_a_whole_step():
