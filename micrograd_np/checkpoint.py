@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from .core.backward import pull_arrays, pull_tensors
 from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
-from .core.errors import GradientError, stale
+from .core.errors import GradientError, describe, stale
 from .core.names import Location, format_location
 from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
@@ -46,8 +47,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         run = functools.partial(f, *args, **kwargs)
-        if tracing() or not CURRENT.get().recording:  # a program decides itself which values it keeps
+        if not CURRENT.get().recording:
             return run()
+        if tracing():  # a program decides itself which values it keeps
+            started, result = next_id(), run()
+            check_used_once(*made_since(started, [x for x in flatten(result)[0] if wants_gradient(x)]))
+            return result
         # f runs once with recording, to find the tensors that it uses; this graph is dropped when it returns.
         started = next_id()
         leaves, rebuild = flatten(run())
@@ -60,6 +65,16 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         return rebuild([next(recorded) if wants_gradient(x) else x for x in leaves])
 
     return checkpointed
+
+
+def check_used_once(made: list[Tensor], outside: list[Tensor]) -> None:
+    """Refuse a trace in which a checkpoint uses a Tensor twice: its parts of the gradient are summed by themselves."""
+    uses = Counter(parent for node in made for parent, _ in node._parents)
+    for x in outside:
+        if uses[x] > 1:
+            what = f"mg.checkpoint uses {describe(x, 'a tensor')} more than once, and adds up its gradients by itself"
+            cure = "Leave mg.checkpoint out: a program keeps only what it needs."
+            CURRENT.get().trace.refuse_unless_eager(f"{what}. {cure}")
 
 
 def made_since(started: int, outputs: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:

@@ -43,9 +43,10 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
     return constant(as_array(method(*args, **kwargs)))
 
 
-def _draw(rng: Any, method: str, args: Any, kwargs: Any) -> Any:
-    """Draw again, at each run of a program."""
-    return getattr(rng, method)(*args, **kwargs)
+def _draw(rng: Any, method: str, args: Any, kwargs: Any, number: bool) -> Any:
+    """Draw again, at each run of a program; Python's number becomes an array, since it would take on another dtype."""
+    found = getattr(rng, method)(*args, **kwargs)
+    return as_array(found) if number else found
 
 
 draw = Primitive(_draw, None, spelling="draw")  # the step of a program

@@ -292,7 +292,8 @@ def einsum(args: list[Phrase], params: Params) -> Phrase:
 def draw(args: list[Phrase], params: Params) -> Phrase:
     listed = [literal(x).text for x in params["args"]]
     listed += [f"{key}={literal(value).text}" for key, value in params["kwargs"].items()]
-    return args[0].method(params["method"], *listed)
+    drawn = args[0].method(params["method"], *listed)
+    return call("np.asarray", drawn.text) if params["number"] else drawn
 
 
 def split_pieces(args: list[Phrase], params: Params) -> Phrase:

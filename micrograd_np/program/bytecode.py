@@ -30,6 +30,9 @@ TABLE = {where: frozenset(listed.split()) for where, _, listed in (line.partitio
 # By module or class of a library: its names that hide a state, and those that read or write files.
 HIDDEN = {where: listed for where, listed in TABLE.items() if " " not in where}
 FILES = {where.removeprefix("files "): listed for where, listed in TABLE.items() if where.startswith("files ")}
+CALLING = "PRECALL" if "PRECALL" in dis.opmap else "CALL"  # the instruction that takes the arguments from the stack
+ASKING = frozenset(("getattr", "hasattr", "setattr", "delattr"))  # whose second argument is a name
+COMPUTED = "getattr()"  # counts as named by code that gives one of these a name that it computes
 # By the module that defines something: the one under whose name it is listed.
 HOMES = {"nt": "os", "posix": "os", "_io": "io", "_random": "random", "_decimal": "decimal", "genericpath": "posixpath"}
 HOMES |= dict.fromkeys(("pathlib._local", "pathlib._abc"), "pathlib")
@@ -60,9 +63,30 @@ def is_listed(x: Any, table: dict[str, frozenset[str]]) -> bool:
 def names_in(code: CodeType) -> frozenset[str]:
     """Return the names that a function, and the functions in it, look up or set."""
     found = frozenset(code.co_names).union(*(names_in(x) for x in code.co_consts if isinstance(x, CodeType)))
-    by_name = found & TABLE["who by name"] or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    by_name = found & (TABLE["who by name"] | ASKING) or any(x.opname == "MATCH_CLASS" for x in instructions(code))
+    found |= {COMPUTED} if found & ASKING and computes_names(code) else set()
     asks = any(y.opname == "IS_OP" and x.opname != "LOAD_CONST" for x, y in pairwise(instructions(code)))
     return found.union(words(code) if by_name else (), ["is"] if asks else ())
+
+
+def computes_names(code: CodeType) -> bool:
+    """Return True if getattr, or its like, may be given a name that is no string in the code: `getattr(x, name)`."""
+    own = list(dis.get_instructions(code))
+    calls = [own[i + 1 :] for i, x in enumerate(own) if x.argval in ASKING and x.opname in ("LOAD_GLOBAL", "LOAD_NAME")]
+    return not all(map(asks_constant, calls))
+
+
+def asks_constant(after: list[dis.Instruction]) -> bool:
+    """Return True if the second argument of a call is a string of the code; `after` loads its arguments and calls."""
+    depth, second = 0, None  # how many arguments lie on the stack; the instruction that alone makes the second
+    for x in after:
+        if x.opname == CALLING and depth == x.arg:
+            return second is not None and second.opname == "LOAD_CONST" and type(second.argval) is str
+        before, depth = depth, depth + dis.stack_effect(x.opcode, x.arg, jump=False)
+        second = x if (before, depth) == (1, 2) else None if depth <= 2 else second
+        if depth < 0 or x.opcode in dis.hasjrel or x.opcode in dis.hasjabs:
+            return False
+    return False
 
 
 @functools.cache

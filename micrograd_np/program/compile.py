@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import operator
+import re
 import threading
 import traceback
 import warnings
@@ -167,8 +168,12 @@ class Compiled:
             kind.asks = not outside.named.isdisjoint(TABLE["who questions"])
         if kind.stopped or (kind.asks and zeros):
             return self.function(*args, **kwargs)
-        kind.traces += 1
         steps = self.recorded(kind, args, kwargs, outside)
+        if isinstance(steps, str):
+            result = self.function(*args, **kwargs)  # which may raise the same: then its data are wrong
+            self.failed(kind, steps)
+            return result
+        kind.traces += 1
         if kind.stopped or steps is None or not memory_met(steps).isdisjoint(owners):
             return self.function(*args, **kwargs)
         found = Compared(self.function, steps, self.backend, args, kwargs)
@@ -187,8 +192,11 @@ class Compiled:
             self.stop(kind, OTHER_BITS if found.near else OTHER_NUMBERS)
         return found.result
 
-    def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | None:
-        """The steps that the function takes, where a program can be made of them; what it did is put back."""
+    def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | str | None:
+        """The steps that the function takes, if a program can be made of them; the error that it raises; or None.
+
+        What it did is put back.
+        """
         undo: list[Callable[[], Any]] = []
         try:
             with following(set()) as path:
@@ -200,8 +208,7 @@ class Compiled:
         except Exception as error:  # which the function itself may not raise
             frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
             lines = [format_location((x.f_code, x.f_lasti)) for x in frames if is_users_file(x.f_code.co_filename)]
-            self.failed(kind, f"as a trace it raises {type(error).__name__}: {error}: {''.join(lines[-1:])}")
-            return None
+            return f"as a trace it raises {type(error).__name__}: {error}: {''.join(lines[-1:])}"
         finally:
             for put_back in reversed(undo):  # what was met first was kept first, before any write
                 put_back()
@@ -235,9 +242,10 @@ class Compiled:
         self.warn(why)
 
     def warn(self, why: str) -> None:
-        """Say once that calls are not faster."""
-        if why not in self.told:
-            self.told.add(why)
+        """Say once that calls are not faster; that it is so for other shapes, too, is not said again."""
+        known = re.sub(r"\d+", "", why)
+        if known not in self.told:
+            self.told.add(known)
             told, frame = f"{self.name} runs as it is, not as a program: {why}", user_frame()
             warnings.warn_explicit(told, UserWarning, frame.f_code.co_filename, frame.f_lineno)
 

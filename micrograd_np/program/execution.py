@@ -284,6 +284,8 @@ def aliases(returned: list[Any], found: list[Any], copies: dict[Value, Any], com
     # Two results may also share memory with each other.
     own = [i for i in shown if i not in {*compared.same_memory, *compared.copied, *compared.twins}]
     for i, j in itertools.combinations(own, 2):
+        if not compared.copied.isdisjoint((i, j)):  # a copy shares its memory with none
+            continue
         (one, of_one), (two, of_two) = shown[i], shown[j]
         if of_one == of_two and one != two:
             compared.copied.add(j)

@@ -158,7 +158,12 @@ class Outside:
         return not self.named.isdisjoint(TABLE["who identifies"])
 
     def refuse(self, what: str) -> None:
-        """Raise for what a guard cannot compare: the user has to change the function."""
+        """Raise for what a guard cannot compare: the user has to change the function.
+
+        If code computes names, it may not read this at all: then the function runs as it is.
+        """
+        if self.strict and self.by_name:
+            raise TooMuch(f"it reads attributes by names that it computes, and {what}")
         if self.strict:
             cure = "Read it outside and give it as an argument, or hold it in a Tensor."
             raise TraceError(f"{what}, and a program cannot look at that before each call. {cure}")

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import bytecode
-from .bytecode import FILES, HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
+from .bytecode import ASKING, COMPUTED, FILES, HIDDEN, TABLE, full_name, is_listed, is_ours, is_users
 from .guards import MISFIT, NUMBERS, entries, is_atom
 from .trace import memory_owner
 
@@ -294,7 +294,11 @@ def of_module(walk: Outside, place: Place) -> Found:
     if not users:
         walk.refuse_names_of(module.__name__, path)
     yield Place(path, type(module))
+    if users:  # a name that is not there yet may be there later
+        yield gives(walk, path, "len({0}.__dict__)", module, len(vars(module)))
     for name, value in list(vars(module).items()):
+        if name == "__builtins__":  # Python's own, in each module
+            continue
         if users:
             found = item(walk, f"{path}.{name}", vars(module), name, value)
             walk.when_named(CALLED if name == "__getattr__" else name, *found)
@@ -339,7 +343,7 @@ def of_class(walk: Outside, place: Place) -> Found:
 def names_of(walk: Outside, place: Place) -> None:
     """Add the name and docstring of a function or class, which may be set anew; refuse names known to hide a state."""
     path, x, _ = place
-    walk.add_names(TABLE["who by name"] & {x.__name__})
+    walk.add_names(TABLE["who by name"] & ({COMPUTED} if x.__name__ in ASKING else {x.__name__}))
     if not is_users(x) and is_listed(x, HIDDEN):
         walk.refuse_state(path, full_name(x))
     elif not is_users(x) and is_listed(x, FILES):

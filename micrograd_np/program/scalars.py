@@ -12,8 +12,19 @@ import numpy as np
 from ..core.names import ENGINE, caller_location, format_location
 from ..core.tensor import Tensor, check_untraced, init_leaf
 from ..ops import TABLE
+from ..ops.primitive import Primitive
 
 EXACT = {np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum}  # NumPy rounds these as Python does
+
+
+def quotient(x: Any, y: Any) -> Any:
+    """Return x / y; raise for a division by 0, as Python does for floats: the function itself then runs."""
+    if not y:
+        raise ZeroDivisionError
+    return x / y
+
+
+DIVIDE = Primitive(quotient, None, None)
 
 
 def here() -> str:
@@ -78,10 +89,11 @@ class Scalar(StandIn):
             x, y = inputs
             left = x.beside(y) if type(x) is Scalar else x
             right = y.beside(x) if type(y) is Scalar else y
-            result = TABLE[ufunc.__name__](left, right)
-            if not any(hasattr(each, "dtype") and type(each) is not Scalar for each in inputs):
-                return Scalar.of(result, self.trace)  # arithmetic of numbers gives a number
-            return result
+            if any(hasattr(each, "dtype") and type(each) is not Scalar for each in inputs):
+                return TABLE[ufunc.__name__](left, right)
+            # Arithmetic of numbers gives a number.
+            op = DIVIDE if ufunc is np.divide and type(y) is Scalar else TABLE[ufunc.__name__]
+            return Scalar.of(op(left, right), self.trace)
         plain = [x.number() if type(x) is Scalar else x for x in inputs]
         return getattr(ufunc, method)(*plain, **kwargs)
 
@@ -90,7 +102,7 @@ class Scalar(StandIn):
         """Return True if NumPy and Python give the same number; Python refuses a division by 0."""
         numbers = not any(hasattr(each, "dtype") and type(each) is not Scalar for each in (x, y))
         known = all(hasattr(each, "dtype") or isinstance(each, int | float | complex) for each in (x, y))
-        return known and not (numbers and ufunc is np.divide and (type(y) is Scalar or not y))
+        return known and not (numbers and ufunc is np.divide and type(y) is not Scalar and not y)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return func(*map(without_scalars, args), **{key: without_scalars(x) for key, x in kwargs.items()})

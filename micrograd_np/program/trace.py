@@ -235,9 +235,11 @@ class Trace:
             self.spoil(f"mg.sample draws of a generator that is made inside: {here()}.")
         path, _, before = self.generators.get(id(rng), ("a generator", rng, generator_state(rng)[0]))
         self.check_draw(path, rng, before)
-        tensor = constant(as_array(method(*args, **kwargs)))
+        drawn = method(*args, **kwargs)
+        tensor = constant(as_array(drawn))
         self.generators[id(rng)] = (path, rng, generator_state(rng)[0])
-        params = {"method": method.__name__, "args": args, "kwargs": kwargs}
+        number = not isinstance(drawn, np.ndarray)
+        params = {"method": method.__name__, "args": args, "kwargs": kwargs, "number": number}
         self.values[tensor] = self.step(op, (self.input(GENERATOR, rng, None),), params, tensor._data)
         return tensor
 
@@ -300,7 +302,8 @@ class Trace:
                 old = x._order < self.start
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
-        if isinstance(x, np.generic | list):
+        of_enum = isinstance(x, int | float) and type(x) not in (bool, int, float)  # which NumPy takes for an array
+        if isinstance(x, np.generic | list) or of_enum:
             return new(CONSTANT, np.asarray(x))
         return self.array(x) if is_array(x) else x
 

@@ -717,6 +717,8 @@ MEMORY = {
     "two copies": lambda x, w: (x * 2, (x * 2).copy()),
     "one array twice": lambda x, w: (lambda h: (h, h[:2]))(x * 2),
     "a view": lambda x, w: x[1:],
+    "a copy before a view": lambda x, w: (lambda h: (h, h.copy(), h[:2]))(np.tanh(x)),
+    "a product with 1 before a view": lambda x, w: (lambda h: (h, h * 1, h[:2]))(np.tanh(x)),
     "a copy of a weight": lambda x, w: mg.Tensor(w.data),
     "values before a write": lambda x, w: (w.data.astype(float), w.assign(w.data - x * (x[0] > 5)))[0],
 }

@@ -200,3 +200,20 @@ def test_where_a_check_fails_the_generator_is_put_back(make):
         with pytest.raises(ValueError):
             f(XS[0])
     assert found()[1] == expected()[1]
+
+
+@pytest.mark.parametrize("method", ["random", "normal", "standard_exponential"])
+def test_a_single_number_is_an_array(method):
+    """A Generator gives Python's number, which would not widen float32; a Tensor of it does."""
+    x, rng, twin = np.ones(2, np.float32), np.random.default_rng(3), np.random.default_rng(3)
+
+    def step(rng):
+        return lambda x: x * mg.sample(getattr(rng, method))
+
+    program = mg.trace(lambda x: x * mg.sample(rng.random))(x)
+    assert "np.asarray(rng.random())" in str(program)
+    assert program(x).dtype == float
+    rng.bit_generator.state = twin.bit_generator.state
+    compiled = mg.compile(step(rng))
+    assert [bits(compiled(x)) for _ in range(5)] == [bits(step(twin)(x)) for _ in range(5)]
+    assert len(compiled.programs) == 1

@@ -44,6 +44,23 @@ def test_a_range_is_checked_at_each_call():
     loss(np.full(50, 0.25))
 
 
+def test_a_weight_used_twice_in_a_checkpoint():
+    """Its gradients of one checkpoint are added up before those of another: a program would add them in a row."""
+    w = mg.Tensor(0.7, requires_grad=True)
+
+    def step(x):
+        cell = mg.checkpoint(lambda h: np.tanh(np.tanh(h * w) * w))
+        w.zero_grad()
+        cell(cell(x)).sum().backward()
+        return w.grad.copy()
+
+    compiled = mg.compile(step)
+    with pytest.warns(UserWarning, match=r"mg.checkpoint uses w \(\) float64 more than once.*Leave mg.checkpoint out"):
+        for seed in range(8):
+            x = np.random.default_rng(seed).normal(size=(2, 3))
+            assert compiled(x).tobytes() == step(x).tobytes()
+
+
 def test_a_checkpoint_in_a_step():
     def trained(compiled):
         w = mg.Tensor(np.ones(2), requires_grad=True)

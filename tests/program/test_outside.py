@@ -2,6 +2,7 @@
 
 import abc
 import array
+import builtins
 import collections
 import contextvars
 import dataclasses
@@ -9,6 +10,7 @@ import datetime
 import enum
 import fractions
 import functools
+import io
 import itertools
 import operator
 import pathlib
@@ -23,6 +25,7 @@ import pytest
 
 import micrograd_np as mg
 from micrograd_np import nn, optim
+from micrograd_np.program import bytecode
 from micrograd_np.program.trace import TraceError
 
 from .bits import same
@@ -938,6 +941,35 @@ def a_module_that_makes_its_attributes():
 
 
 @case
+def a_name_that_a_module_has_later():
+    module = types.ModuleType("has_no_name_yet")
+    module.__file__ = __file__
+
+    def step(x):
+        try:
+            return x * module.k
+        except AttributeError:
+            return x
+
+    return step, lambda k: vars(module).__setitem__("k", k)
+
+
+@case
+def a_name_that_is_imported_later():
+    sys.modules["imported_by_a_test"] = module = types.ModuleType("imported_by_a_test")
+    module.__file__ = __file__
+
+    def step(x):
+        try:
+            from imported_by_a_test import k
+        except ImportError:
+            k = 1.0
+        return x * k
+
+    return step, lambda k: vars(module).__setitem__("k", k)
+
+
+@case
 def a_module_of_a_class():
     class Own(types.ModuleType):
         raw = 1.0
@@ -1113,3 +1145,61 @@ def test_what_changes_outside(name):
 
 def test_how_many_changes():
     assert len(CASES) >= 60
+
+
+def of_a_module(**variables):
+    module = types.ModuleType("helpers")
+    module.__file__ = __file__
+    vars(module).update(variables, __builtins__=vars(builtins))
+    return module
+
+
+def test_an_attribute_that_may_be_missing_opens_no_module():
+    """`getattr` with a name in quotes reads that name alone, and no name reads what Python puts into each module."""
+    helpers, args = of_a_module(act=np.tanh, started=io.StringIO()), types.SimpleNamespace()
+    for step in (
+        lambda x: helpers.act(x) * getattr(args, "scale", 1.0),
+        lambda x: helpers.act(x) * getattr(helpers, "scale", 1.0),
+        lambda x: helpers.act(x) * (2.0 if hasattr(args, "scale") and args.scale else 1.0),
+    ):
+        compiled = mg.compile(step)
+        for _ in range(4):
+            compiled(X)
+        assert len(compiled.programs) == 1
+
+
+def test_names_that_are_computed_may_read_all_of_a_module():
+    helpers, name = of_a_module(act=np.tanh), "act"
+    compiled = mg.compile(lambda x: getattr(helpers, name)(x))
+    for _ in range(4):
+        compiled(X)
+    assert len(compiled.programs) == 1
+    helpers.started = io.StringIO()
+    with pytest.warns(UserWarning, match="reads attributes by names that it computes, and helpers.started is a"):
+        for _ in range(4):
+            compiled(X)
+
+
+CALLS_OF_GETATTR = [
+    (lambda x: getattr(x, "a"), False),  # noqa: B009
+    (lambda x, n: getattr(x[0].y(1, 2), "a", n(3)), False),
+    (lambda x: getattr(getattr(x, "a"), "b", None)(3), False),  # noqa: B009
+    (lambda x: hasattr(x.a.b, "c") and hasattr(x, "d"), False),
+    (lambda x, n: setattr(x, "a", n[1]), False),
+    (lambda x: [getattr(y, "a", 1) for y in x], False),
+    (lambda x, n: getattr(x, n), True),
+    (lambda x, n: getattr(x, n, 1), True),
+    (lambda x, n: getattr(x, "a" + n, 1), True),
+    (lambda x, n: getattr(x, f"{n}"), True),
+    (lambda x, n: getattr(x, ("a", "b")[n]), True),
+    (lambda x, n: getattr(x, *n), True),
+    (lambda x, n: (getattr(x, "a", 1), getattr(x, n)), True),
+    (lambda x, n: getattr(getattr(x, n), "b", 1), True),
+    (lambda x, n: [getattr(y, n) for y in x], True),
+    (lambda x: list(map(getattr, x, "ab")), True),
+]
+
+
+@pytest.mark.parametrize(("f", "computed"), CALLS_OF_GETATTR)
+def test_a_name_in_quotes_is_told_from_one_that_is_computed(f, computed):
+    assert (bytecode.COMPUTED in bytecode.names_in(f.__code__)) is computed

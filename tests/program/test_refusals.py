@@ -1,6 +1,7 @@
 """A line that would make a value, or a draw, part of a program is refused, and named."""
 
 import copy
+import enum
 import pickle
 from fractions import Fraction
 
@@ -401,6 +402,61 @@ def test_a_float_is_as_exact_as_the_complex_array_beside_it():
     for i in range(6):
         assert compiled(x, 0.1 * i).tobytes() == (x * (0.1 * i) + 0.1 * i).tobytes()
     assert len(compiled.programs) == 1
+
+
+def test_a_float_that_changes_may_divide():
+    def step(x, t):
+        return x * (0.1 / (1 + 0.01 * t))
+
+    compiled = mg.compile(step)
+    for t in range(6):
+        assert compiled(np.arange(3.0), float(t)).tobytes() == step(np.arange(3.0), float(t)).tobytes()
+    assert len(compiled.programs) == 1
+    with pytest.raises(ZeroDivisionError, match="float division by zero"):
+        compiled(np.arange(3.0), -100.0)
+
+
+def test_a_whole_number_of_a_class_counts_as_an_array():
+    class Scale(enum.IntEnum):
+        TWO = 2
+
+    x = np.ones(3, np.float32)
+    compiled = mg.compile(lambda x: x * Scale.TWO)
+    assert {compiled(x).dtype for _ in range(4)} == {np.dtype(float)}
+    assert len(compiled.programs) == 1
+    assert "x * np.int64(2)" in str(mg.trace(lambda x: x * Scale.TWO)(x))
+
+
+def test_one_warning_for_all_shapes():
+    table = np.arange(9.0)
+    compiled = mg.compile(lambda labels: table[labels])
+    with pytest.warns(UserWarning, match=r"an index of labels \(1,\) int64") as told:
+        for size in (1, 2, 3) * 4:
+            compiled(np.zeros(size, int))
+    assert len(told) == 1
+
+
+def test_wrong_data_do_not_end_a_program():
+    """What the function itself raises in the call that is traced does not count against it."""
+
+    def step(x):
+        if x.shape == (3,) and ERRORS:
+            raise ValueError(ERRORS.pop())
+        return x * 2
+
+    compiled = mg.compile(step)
+    compiled(np.ones(3))
+    for _ in range(6):
+        ERRORS[:] = ["wrong", "wrong"]
+        with pytest.raises(ValueError, match="wrong"):
+            compiled(np.ones(3))
+    ERRORS.clear()
+    for _ in range(4):
+        compiled(np.ones(3))
+    assert compiled.programs
+
+
+ERRORS = []
 
 
 def test_a_float_that_changes_may_be_returned():
