@@ -33,16 +33,14 @@ class Context:
         return context
 
 
+@dataclass(slots=True, eq=False)
 class Entry:
     """A mode that was entered: the fields that it sets, the context before it, and the one inside."""
 
-    __slots__ = ("before", "fields", "inside", "mode")
-
-    def __init__(self, mode: Any, fields: Iterable[str], before: Context) -> None:
-        self.mode = mode
-        self.fields = fields
-        self.before = before
-        self.inside: Context | None = None
+    mode: Any
+    fields: Iterable[str]
+    before: Context
+    inside: Context | None = None
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
@@ -73,7 +71,7 @@ def restore(fields: Iterable[str], before: Context, older: Sequence[Entry], newe
 
 
 class Mode:
-    """A change of the context, made by a `with` block, or by a decorator of functions, generators and coroutines.
+    """A change of the context, made by a `with` block, or by a decorator of functions and generators.
 
     One object may be entered again while it is on, and by several threads.
     """
@@ -112,9 +110,9 @@ class Mode:
         )
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(function):
+        if inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function):
             raise TypeError(
-                f"{function.__qualname__} is an async generator, which a mode cannot decorate. Write the with block "
+                f"{function.__qualname__} is an async function, which a mode cannot decorate. Write the with block "
                 "inside it, around the computation alone."
             )
 
@@ -122,11 +120,6 @@ class Mode:
         def plain(*args: Any, **kwargs: Any) -> Any:
             with self:
                 return function(*args, **kwargs)
-
-        @functools.wraps(function)
-        async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return await function(*args, **kwargs)
 
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
@@ -145,8 +138,6 @@ class Mode:
                 except BaseException as thrown:  # the caller's throw() and close() belong to the generator
                     resume, sent = steps.throw, thrown
 
-        if inspect.iscoroutinefunction(function):
-            return coroutine
         return generator if inspect.isgeneratorfunction(function) else plain
 
 
@@ -207,4 +198,4 @@ def leave_call(before: Context, inside: Context) -> None:
         CURRENT.set(before)
     else:  # keep the modes that a generator entered or left during the call
         older = [entry for entry in now.entered if entry in before.entered]
-        restore(("scope",), before, older, now.entered[len(older) :])
+        restore(("scope", "where"), before, older, now.entered[len(older) :])
