@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import linecache
 import os
@@ -75,19 +74,6 @@ def format_location(where: Location) -> str:
     text = linecache.getline(code.co_filename, number).strip()
     file = "cell" if "ipykernel_" in code.co_filename else os.path.basename(code.co_filename)
     return f"{file}:{number}" + (f": {text}" if text else "")
-
-
-def called_name(where: Location) -> str | None:
-    """Return the name of the function or method that the user calls at a location: `dot` of `X.dot(t)`."""
-    code, instruction = where
-    line, end, start, stop = list(code.co_positions())[instruction // 2]
-    text = linecache.getline(code.co_filename, line or 0).encode()[start:stop] if line == end else b""
-    try:
-        call = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-    function = getattr(call, "func", None)
-    return getattr(function, "attr", getattr(function, "id", None))
 
 
 def printable(text: str) -> str:

@@ -78,12 +78,11 @@ class Tensor:
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
         trace = current_context().trace
-        if trace is not None and isinstance(data, Tensor):
-            errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
-            array = np.array(data._data, dtype=dtype)
-        else:
-            errors.check_plain(data)
-            array = np.array(data, dtype=dtype)
+        if isinstance(data, Tensor):
+            kind = type(self).__name__
+            errors.check_uncut(data, f"{kind}(tensor)", f"Use it as it is, or write {kind}(t.detach()) for its values.")
+        errors.check_plain(data)
+        array = np.array(as_ndarray(data), dtype=dtype)
         init_leaf(self, array)
         self.name = name
         self.requires_grad = requires_grad
@@ -243,12 +242,12 @@ class Tensor:
 
     def __float__(self) -> float:
         check_untraced(self, "float()")
-        errors.check_uncut(self, *errors.to_number("float"))
+        errors.check_uncut(self, "float()", errors.NUMBER)
         return float(self._data)
 
     def __int__(self) -> int:
         check_untraced(self, "int()")
-        errors.check_uncut(self, *errors.to_number("int"))
+        errors.check_uncut(self, "int()", errors.NUMBER)
         return int(self._data)
 
     def __index__(self) -> int:
@@ -257,8 +256,7 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         check_untraced(self, "conversion to an array")
-        if self._requires_grad:
-            errors.check_uncut(self, *errors.to_array())
+        errors.check_uncut(self, "conversion to an array", errors.ARRAY)
         return np.array(expose(self), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> Any:
