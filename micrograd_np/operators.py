@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from . import cures
 from .core import errors
-from .core.context import current_context, tracing
+from .core.context import current_context
 from .core.tensor import Tensor, assign
 from .core.versions import memory_of
 from .ops import BY_FUNCTION, FUNCTIONS
@@ -53,17 +53,6 @@ def in_place(op: Primitive) -> Callable[..., Any]:
         return self
 
     return write
-
-
-def copying(name: str) -> Callable[..., Any]:
-    """Return a method that works in place on an array, and gives a copy of a Tensor."""
-
-    def copied(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if tracing():
-            raise errors.in_place(name)
-        return FUNCTIONS[name](self, *args, **kwargs)
-
-    return copied
 
 
 def copy(self: Tensor, order: str = "C") -> Any:
@@ -177,14 +166,12 @@ Tensor.flatten = table.flatten.__call__
 Tensor.max = table.max.__call__
 Tensor.mean = table.mean.__call__
 Tensor.min = table.min.__call__
-Tensor.partition = copying("partition")
 Tensor.prod = table.prod.__call__
 Tensor.ptp = table.ptp
 Tensor.ravel = table.ravel
 Tensor.repeat = table.repeat
 Tensor.reshape = table.reshape.__call__
 Tensor.round = table.round.__call__
-Tensor.sort = copying("sort")
 Tensor.squeeze = table.squeeze.__call__
 Tensor.std = table.std.__call__
 Tensor.sum = table.sum.__call__

@@ -318,13 +318,6 @@ def method(name: str, how: str) -> UnsupportedError:
     return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {CURES[how].format(name=name)}")
 
 
-def in_place(name: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"t.{name}() works in place on an array and gives a copy of a Tensor, and a traced function may be given "
-        f"either. Write np.{name}(t)."
-    )
-
-
 def unsupported(function: Any) -> UnsupportedError:
     module = getattr(function, "__module__", None) or "numpy"
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"

@@ -40,11 +40,6 @@ class InternalFiles(dict[str, bool]):
 INTERNAL = InternalFiles()
 
 
-def is_outside_engine(filename: str) -> bool:
-    """Return whether errors show a line of this file: not the engine's, the standard library's or NumPy's."""
-    return not INTERNAL[filename]
-
-
 def user_frame() -> FrameType:
     """Return the innermost frame outside the engine."""
     frame = sys._getframe(1)
@@ -81,8 +76,6 @@ def printable(text: str) -> str:
 
     A name may come from a file, and must not move the cursor, or show other text than it holds.
     """
-    if text.isprintable():
-        return text
     return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in text)
 
 
@@ -169,17 +162,14 @@ class Names:
         if not isinstance(value, np.ndarray):
             return None
         name, whole = self.arrays.get(id(memory_owner(value)), ("", value))
-        if (
-            not name
-            or not whole.ndim
-            or whole.shape[1:] != value.shape
-            or whole.strides[1:] != value.strides
-            or not whole.strides[0]
-        ):
+        if not name or not whole.ndim or not whole.strides[0]:
             return None
-        starts = [each.__array_interface__["data"][0] for each in (value, whole)]
-        place, rest = divmod(starts[0] - starts[1], whole.strides[0])
-        return f"{name}[{place}]" if not rest and 0 <= place < len(whole) else None
+        place = (address(value) - address(whole)) // whole.strides[0]
+        if not 0 <= place < len(whole):
+            return None
+        row = whole[place, ...]
+        same = (address(row), row.shape, row.strides) == (address(value), value.shape, value.strides)
+        return f"{name}[{place}]" if same else None
 
     def scope_labels(self, value: Any) -> tuple[str, ...]:
         """Return the groups in which a value is drawn, outermost first: the user's scopes, and runs of modules."""
@@ -245,6 +235,11 @@ def memory_owner(array: Any) -> Any:
     return array
 
 
+def address(array: Any) -> int:
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
 def is_module(value: Any) -> bool:
     return hasattr(type(value), "named_parameters")
 
@@ -299,7 +294,7 @@ def libraries() -> tuple[str, ...]:
 def is_users_file(filename: str) -> bool:
     """Return whether a file is the user's own, whose variables name values: not the package's, and not installed."""
     library = filename.startswith(libraries()) and not filename.startswith(ARTICLE)
-    return is_outside_engine(filename) and not library
+    return not INTERNAL[filename] and not library
 
 
 def live(names: Names, ops: Iterable[Any] = ()) -> Names:

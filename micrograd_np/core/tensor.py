@@ -56,11 +56,6 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = (
-        *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "_values", "params", "_paths", "_order", "_code", "_instruction", "scope", "__weakref__"),
-    )
-
     _data: Any
     _grad: Any
     _memory: Memory | None
@@ -75,6 +70,8 @@ class Tensor:
     _instruction: Any  # node costs the garbage collector time
     scope: tuple[str, ...]
     name: str | None
+
+    __slots__ = (*__annotations__, "__weakref__")
 
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
         trace = current_context().trace
