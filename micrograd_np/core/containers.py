@@ -33,7 +33,7 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """
     leaves: list[Any] = []
     order: list[tuple[int, Build | None]] = []  # the number of children of each container; no function for a leaf
-    for _, x, size, build in walk(tree, paths=False):
+    for _, x, size, build in walk_containers(tree, paths=False):
         order.append((size, build))
         if build is None:
             leaves.append(x)
@@ -62,10 +62,10 @@ def walk_paths(tree: Any, root: str = "") -> Iterator[tuple[str, Any, bool]]:
     >>> [path for path, _, is_leaf in walk_paths({"w": 1, "layers": [2, (3, 4)]}, "p") if is_leaf]
     ["p['w']", "p['layers'][0]", "p['layers'][1][0]", "p['layers'][1][1]"]
     """
-    return ((path, x, build is None) for path, x, _, build in walk(tree, root))
+    return ((path, x, build is None) for path, x, _, build in walk_containers(tree, root))
 
 
-def walk(tree: Any, root: str = "", paths: bool = True) -> Iterator[tuple[str, Any, int, Build | None]]:
+def walk_containers(tree: Any, root: str = "", paths: bool = True) -> Iterator[tuple[str, Any, int, Build | None]]:
     """Yield (path, value, number of children, function that builds it from new children, or None for a leaf).
 
     Raises
