@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
@@ -143,13 +144,9 @@ def is_container(x: Any) -> bool:
 
 def attributes(x: Any) -> list[str]:
     """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
-    fields: list[str] = []
-    if hasattr(type(x), "__dataclass_fields__"):
-        import dataclasses  # imported only here, to keep the import of the package fast
-
-        fields = [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
+    fields = dataclasses.fields(x) if hasattr(type(x), "__dataclass_fields__") else ()
     own = {} if is_its_own_dict(x) else getattr(x, "__dict__", {})
-    return list(dict.fromkeys([*fields, *own]))
+    return list(dict.fromkeys([*(field.name for field in fields if hasattr(x, field.name)), *own]))
 
 
 def is_its_own_dict(x: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,14 +123,12 @@ class Mode:
 
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            # The body runs in a context of its own: between two values the mode would otherwise be on for the caller.
-            inside = copy_context()
-            inside.run(self.__enter__)
             steps = function(*args, **kwargs)
             resume, sent = steps.send, None
             while True:
                 try:
-                    given = inside.run(resume, sent)
+                    with self:  # between two values the mode is off, for the caller
+                        given = resume(sent)
                 except StopIteration as end:
                     return end.value
                 try:

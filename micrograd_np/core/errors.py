@@ -112,11 +112,21 @@ def check_differentiable(tensor: Any) -> None:
         raise ArgumentTypeError(f"{describe(tensor, 'this tensor')}: gradients need real floating-point data. {cure}")
 
 
-def refuse_freezing(tensor: Any) -> None:
-    raise GradientError(
-        f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}; requires_grad is set on the tensors "
-        "it is made from. Write .detach() for its values without their past."
-    )
+def check_leaf(tensor: Any, why: str, kind: type[MicrogradError] = GradientError) -> None:
+    """Raise for the result of an op where only a leaf will do."""
+    if tensor.op is not None:
+        raise kind(f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and {why}")
+
+
+FREEZE = "requires_grad is set on the tensors it is made from. Write .detach() for its values without their past."
+WRITE = (
+    "writing into it cannot be recorded. Make a new one: mg.where(mask, value, t), or "
+    "t + mg.scatter(value, index, shape=t.shape)."
+)
+COPY = (
+    "a copy or a pickle would not be part of its graph. Copy t.detach() for the values, or copy the leaves and compute "
+    "again. Give matplotlib, which copies, t.data."
+)
 
 
 def check_recorded(output: Any) -> None:
@@ -126,8 +136,7 @@ def check_recorded(output: Any) -> None:
             "requires_grad=True, or it was made under mg.no_grad(). Create the weights with "
             "mg.Tensor(..., requires_grad=True)."
         )
-    if output._data.dtype.kind != "f":
-        check_differentiable(output)
+    check_differentiable(output)
 
 
 def check_scalar(output: Any) -> None:
@@ -187,15 +196,6 @@ NUMBER = "Keep it a tensor, or write .item() for its number alone; np.stack(tens
 ARRAY = "Write X @ t for X.dot(t), np.stack for an array of tensors, and t.data or t.detach() for the values alone."
 
 
-def check_unrecorded(tensor: Any) -> None:
-    if tensor.op is not None:
-        raise ArgumentTypeError(
-            f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and a copy or a pickle would not be "
-            "part of its graph. Copy t.detach() for the values, or copy the leaves and compute again. Give matplotlib, "
-            "which copies, t.data."
-        )
-
-
 def check_write(target: Any, value: Any) -> None:
     if getattr(value, "requires_grad", False) and CURRENT.get().recording:
         raise GradientError(
@@ -204,13 +204,6 @@ def check_write(target: Any, value: Any) -> None:
             "write it inside `with mg.no_grad():`. Otherwise make a new tensor: t = t + u for t += u, "
             "np.where(mask, u, t) for t[index] = u."
         )
-
-
-def refuse_setitem(tensor: Any) -> None:
-    raise GradientError(
-        f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and writing into it cannot be recorded. "
-        "Make a new one: mg.where(mask, value, t), or t + mg.scatter(value, index, shape=t.shape)."
-    )
 
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:

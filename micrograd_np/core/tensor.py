@@ -141,8 +141,8 @@ class Tensor:
     def requires_grad(self, wanted: bool) -> None:
         if wanted:
             errors.check_differentiable(self)
-        elif self.op is not None:
-            errors.refuse_freezing(self)
+        else:
+            errors.check_leaf(self, errors.FREEZE)
         self._requires_grad = bool(wanted)
 
     def detach(self) -> Tensor:
@@ -220,8 +220,7 @@ class Tensor:
         return (self[i] for i in range(len(self._data)))  # type: ignore[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if self.op is not None:
-            errors.refuse_setitem(self)
+        errors.check_leaf(self, errors.WRITE)
         check_untraced(self, "t[index] = values")
         errors.check_write(self, value)
         self._data[as_ndarray(index)] = as_ndarray(value)
@@ -259,7 +258,7 @@ class Tensor:
     def __reduce__(self) -> Any:
         """Pickle and copy a leaf as its values; raise for a recorded tensor, as it holds a graph."""
         check_untraced(self, "a copy by copy or pickle")
-        errors.check_unrecorded(self)
+        errors.check_leaf(self, errors.COPY, errors.ArgumentTypeError)
         return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
 
     def __format__(self, spec: str) -> str:
