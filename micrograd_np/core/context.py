@@ -95,19 +95,18 @@ class Mode:
 
     def __exit__(self, *exception: object) -> None:
         now = current_context()
-        for position in range(len(now.entered) - 1, -1, -1):
-            entry = now.entered[position]
-            if entry.mode is self:
-                expected, entry.inside = entry.inside, None  # no reference cycle stays
-                if now is expected:
-                    CURRENT.set(entry.before)
-                else:  # other modes were entered or left meanwhile, and are kept
-                    restore(entry.fields, entry.before, now.entered[:position], now.entered[position + 1 :])
-                return
-        raise RuntimeError(
-            "a mode, such as mg.no_grad(), is left in another thread or task than the one that entered it, where it is "
-            "still on. Run the whole with block, or the whole generator, in one thread."
-        )
+        entry = next((entry for entry in reversed(now.entered) if entry.mode is self), None)
+        if entry is None:
+            raise RuntimeError(
+                "a mode, such as mg.no_grad(), is left in another thread or task than the one that entered it, where "
+                "it is still on. Run the whole with block, or the whole generator, in one thread."
+            )
+        expected, entry.inside = entry.inside, None  # no reference cycle stays
+        if now is expected:
+            CURRENT.set(entry.before)
+        else:  # other modes were entered or left meanwhile, and are kept
+            position = now.entered.index(entry)
+            restore(entry.fields, entry.before, now.entered[:position], now.entered[position + 1 :])
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function):
