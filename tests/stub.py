@@ -18,7 +18,7 @@ from micrograd_np.ops.primitive import Elementwise, MultiOutput, NonDifferentiab
 BINARY = "add sub mul truediv pow mod floordiv".split()
 UNARY = "neg pos abs".split()
 COMPARISONS = "lt le eq ne gt ge invert".split()
-LOGIC = "and or xor".split()
+LOGIC = "and or xor lshift rshift".split()
 METHODS = [name for name, f in vars(mg.Tensor).items() if name in FUNCTIONS and callable(f)]
 
 PACKAGE = Path(mg.__file__).parent
@@ -178,6 +178,10 @@ def methods():
     yield from (f"def __{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in [*BINARY, "matmul"])
     yield from (f"def __r{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in [*BINARY, "matmul"])
     yield from (f"def __{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
+    yield from (f"def __r{symbol}__(self, other: Operand) -> NDArray[Any]: ..." for symbol in LOGIC)
+    yield from (
+        f"def __{symbol}__(self, other: Operand) -> tuple[Tensor, Tensor]: ..." for symbol in ("divmod", "rdivmod")
+    )
     yield from (f"def __i{symbol}__(self, other: Operand) -> Tensor: ..." for symbol in BINARY)
     yield from (f"def __{symbol}__(self) -> Tensor: ..." for symbol in UNARY)
     yield "def __invert__(self) -> NDArray[Any]: ..."

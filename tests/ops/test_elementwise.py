@@ -236,6 +236,8 @@ CALLS = [
     lambda x: x.round(),
     lambda x: np.divmod(x, 0.4)[0],
     lambda x: np.divmod(x, 0.4)[1],
+    lambda x: divmod(x, 0.4)[1],
+    lambda x: divmod(7, x + 4)[0],
     lambda x: np.modf(x)[0],
     lambda x: np.modf(x)[1],
     lambda x: np.select([x > 1, x > 0], [x, -x], 7),

@@ -56,4 +56,5 @@ def test_comparisons_choose_where_gradients_pass():
 
 def test_shifts():
     t = mg.Tensor(N)
-    assert np.array_equal(np.left_shift(t, 1), N << 1)
+    assert np.array_equal(t << 1, N << 1)
+    assert np.array_equal(96 >> t, 96 >> N)
