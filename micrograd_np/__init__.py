@@ -29,25 +29,8 @@ from . import linalg
 from . import operators as _operators
 from .anomaly import detect_anomaly
 from .checkpoint import checkpoint
+from .core import errors as _errors
 from .core.context import no_grad, scope
-from .core.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    FileError,
-    GradientError,
-    LoadError,
-    MicrogradError,
-    MissingFileError,
-    MissingPackageError,
-    NonFiniteError,
-    OutOfRangeError,
-    ShapeError,
-    TraceError,
-    UnknownNameError,
-    UnsupportedError,
-    UsageError,
-    ZeroWeightsError,
-)
 from .core.tensor import Tensor
 from .custom import CustomOp as _CustomOp
 from .custom import custom_op
@@ -81,15 +64,14 @@ _ROOMS |= dict.fromkeys(("export_onnx",), "saving.onnx")
 _ROOMS |= dict.fromkeys(("fit", "keep_freed_memory"), "training")
 
 _TABLE = {name: function for name, function in _FUNCTIONS.items() if _namespace(name) == "mg" and name != "trace"}
-globals().update(_TABLE)
+_ERRORS = {name: kind for name, kind in vars(_errors).items() if name.endswith("Error")}
+globals().update(_TABLE | _ERRORS)
 
 __all__ = [
     *("Tensor", "checkpoint", "custom_op", "detect_anomaly", "linalg", "no_grad", "scope"),
     *("grad", "gradients", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     *("data", "learn", "nn", "optim", "plots", "sample", "testing"),
-    *("MicrogradError", "ArgumentError", "ArgumentTypeError", "ShapeError", "UnsupportedError"),
-    *("GradientError", "NonFiniteError", "TraceError", "LoadError", "FileError", "MissingFileError"),
-    *("UsageError", "OutOfRangeError", "UnknownNameError", "MissingPackageError", "ZeroWeightsError"),
+    *_ERRORS,
     *_ROOMS,
     *_TABLE,
 ]

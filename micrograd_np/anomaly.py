@@ -47,13 +47,15 @@ class Watch:
         """Raise if an op made the first nan, or an inf from finite arguments."""
         index = first_nan(node)
         if index is not None:  # from an argument, or new
-            holding = next(((i, x) for i, x in enumerate(args) if first_nan(x) is not None), None)
-            if holding is not None:
-                raise nan_from_outside(op, *holding, node)
+            for i, x in enumerate(args):
+                if (held := first_nan(x)) is not None:
+                    raise nan_from_outside(op, describe(x, f"argument {i}"), x, held, node)
         elif all_finite(args):
             index = first_nonfinite(node)
         if index is not None:
-            raise nonfinite_value(op, args, node, index)
+            kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
+            listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
+            raise nonfinite(op, op.name, node, index, f"from {kind} {listed}: {line_of(node)}")
 
     def reading(self, pull: Pull) -> Pull:
         """Return `pull` with a check of what the rules read and of what they return."""
@@ -69,7 +71,8 @@ class Watch:
                 return pulled
             for x, cotangent in pulled:
                 if (index := first(cotangent)) is not None:
-                    raise nonfinite_cotangent(node, x, index, as_ndarray(cotangent))
+                    made_of = f"of the gradient of {describe(x, 'its argument')}"
+                    raise nonfinite(node.op, f"the derivative of {node.op.name}", cotangent, index, made_of)
             return pulled
 
         return watched
@@ -113,35 +116,25 @@ ADVICE = {
 }
 
 
-def nonfinite_value(op: Any, args: tuple[Any, ...], node: Any, index: Index) -> FloatingPointError:
-    """The error for an op that made nan or inf."""
-    listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
-    value = node.data[index] if hasattr(node.data, "shape") else "a nan or inf"
-    kind = "finite arguments" if all_finite(args) else "arguments that hold inf, but no nan,"
-    return NonFiniteError(
-        f"{op.name} made {value} at index {index} from {kind} {listed}: "
-        f"{format_location(node._created_at or caller_location())}. {ADVICE.get(op.name, '')}".rstrip()
-    )
+def line_of(node: Tensor) -> str:
+    """The user's line that made a tensor."""
+    return format_location(node._created_at or caller_location())
 
 
-def nan_from_outside(op: Any, position: int, x: Any, node: Any) -> FloatingPointError:
+def nonfinite(op: Any, maker: str, made: Any, index: Index, where: str) -> NonFiniteError:
+    """The error for an op, or its rule, that made nan or inf."""
+    array = as_ndarray(made)
+    value = array[index] if hasattr(array, "shape") else "a nan or inf"
+    return NonFiniteError(f"{maker} made {value} at index {index} {where}. {ADVICE.get(op.name, '')}".rstrip())
+
+
+def nan_from_outside(op: Any, name: str, x: Any, index: Index, node: Tensor) -> NonFiniteError:
     """The error for an op's argument that already holds nan."""
-    name = describe(x, f"argument {position}")
-    index = first_nan(x)
     held = f"{name} already holds nan at index {index}" if index else f"{name} is nan"
     origin = ""
-    if isinstance(x, Tensor) and x.op is not None and x._created_at is not None:
-        origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {format_location(x._created_at)}."
+    if isinstance(x, Tensor) and x.op is not None:
+        origin = f" It was made by {x.op.name}, outside of detect_anomaly(): {line_of(x)}."
     return NonFiniteError(
-        f"{held}, where {op.name} uses it: {format_location(node._created_at or caller_location())}.{origin} Look "
-        "for what filled it: data with missing values, a division by zero, an update that diverged."
-    )
-
-
-def nonfinite_cotangent(node: Any, x: Any, index: Index, cotangent: Any) -> FloatingPointError:
-    """The error for a rule that made nan or inf."""
-    value = cotangent[index] if hasattr(cotangent, "shape") else "a nan or inf"
-    return NonFiniteError(
-        f"the derivative of {node.op.name} made {value} at index {index} of the gradient of "
-        f"{describe(x, 'its argument')}. {ADVICE.get(node.op.name, '')}".rstrip()
+        f"{held}, where {op.name} uses it: {line_of(node)}.{origin} Look for what filled it: data with missing values, "
+        "a division by zero, an update that diverged."
     )

@@ -129,9 +129,8 @@ def check_same(before: list[tuple[Location | None, int]], now: list[tuple[Locati
     """Raise if f did not compute the same values again: the gradient would be that of another function."""
     if [mark for _, mark in before] == [mark for _, mark in now]:
         return
-    changed = [where for (_, old), (where, new) in zip(before, now, strict=False) if old != new]
-    candidates = changed or [where for where, _ in reversed((*before, *now))]
-    where = next((place for place in candidates if place), None)
+    changed = (where for (_, old), (where, new) in zip(before, now, strict=False) if old != new)
+    where = next(filter(None, changed), None)
     raise GradientError(
         "a checkpoint did not compute the same when it ran again, and the gradient would be that of another function.\n"
         f"  another value: {format_location(where) if where else 'elsewhere'}\n"

@@ -77,9 +77,8 @@ def contents(owner: str, names: dict[str, Any], modules: str = "") -> tuple[list
 
     Of modules, only the named ones are: Python adds the others as a side effect of imports.
     """
-    known = modules.split()
-    public = [name for name in sorted(names) if not isinstance(names[name], ModuleType) or name in known]
-    public = [name for name in public if name[0] != "_"]
+    shown = {name for name, x in names.items() if not isinstance(x, ModuleType)}.union(modules.split())
+    public = sorted(name for name in shown if name[0] != "_")
 
     def __getattr__(name: str) -> Any:
         raise answer(owner, name, public)

@@ -130,15 +130,14 @@ def read_only(x: Any) -> Any:
 
 def with_checks(rule: Rule, name: str, position: int, parameter: str, broadcasts: bool) -> Rule:
     """The same rule, whose result is checked."""
+    what = f"the rule of {name} for {parameter}"
 
     @functools.wraps(rule)
     def checked_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
         cotangent = rule(*map(read_only, (g, z, *args)), **params)  # g may be the cotangent of other values, too
-        x = args[position]
-        check_cotangent(name, parameter, cotangent, z if broadcasts else x)
+        check_cotangent(what, parameter, cotangent, z if broadcasts else args[position])
         index = first_nonfinite(cotangent)
         if index is not None and all_finite((g, z, *args)):
-            what = f"the rule of {name} for {parameter}"
             raise NonFiniteError(f"{what} returned a nan or inf at index {index}, from finite values.")
         return cotangent
 
@@ -171,16 +170,13 @@ def check_rules(op: str, rules: tuple[Rule | None, ...], names: list[str], metad
             ) from None
 
 
-def check_cotangent(name: str, parameter: str, cotangent: Any, like: Any) -> None:
+def check_cotangent(what: str, parameter: str, cotangent: Any, like: Any) -> None:
     """Raise if a user's rule did not return a gradient of its argument: an array of floats of that shape."""
-    rule = f"the rule of {name} for {parameter}"
-    if not hasattr(cotangent, "dtype"):
-        given = type(cotangent).__name__
-        raise ArgumentTypeError(f"{rule} returned {given}; it must return an array of shape {like.shape}.")
-    if cotangent.dtype.kind != "f":
-        raise ArgumentTypeError(f"{rule} returned {cotangent.dtype}; a gradient is floating-point.")
+    kind = getattr(cotangent, "dtype", type(cotangent).__name__)
+    if getattr(kind, "kind", "") != "f":
+        raise ArgumentTypeError(f"{what} returned {kind}; a gradient is floating-point, of shape {like.shape}.")
     if cotangent.shape != like.shape:
         raise ShapeError(
-            f"{rule} returned shape {cotangent.shape}, and {parameter} has {like.shape}: one number for each entry. If "
-            f"{name} broadcasts its arguments, say custom_op(..., broadcasts=True) and return the output's shape."
+            f"{what} returned shape {cotangent.shape}, and {parameter} has {like.shape}: one number for each entry. If "
+            "the op broadcasts its arguments, say custom_op(..., broadcasts=True) and return the output's shape."
         )

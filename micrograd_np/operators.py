@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from . import cures
 from .core import errors
-from .core.context import current_context, tracing
+from .core.context import current_context
 from .core.tensor import Tensor, assign
 from .core.versions import memory_of
 from .ops import BY_FUNCTION, FUNCTIONS
@@ -53,17 +53,6 @@ def in_place(op: Primitive) -> Callable[..., Any]:
         return self
 
     return write
-
-
-def copying(name: str) -> Callable[..., Any]:
-    """Return a method that works in place on an array, and gives a copy of a Tensor."""
-
-    def copied(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if tracing():
-            raise errors.in_place(name)
-        return FUNCTIONS[name](self, *args, **kwargs)
-
-    return copied
 
 
 def copy(self: Tensor, order: str = "C") -> Any:
@@ -177,14 +166,12 @@ Tensor.flatten = table.flatten.__call__
 Tensor.max = table.max.__call__
 Tensor.mean = table.mean.__call__
 Tensor.min = table.min.__call__
-Tensor.partition = copying("partition")
 Tensor.prod = table.prod.__call__
 Tensor.ptp = table.ptp
 Tensor.ravel = table.ravel
 Tensor.repeat = table.repeat
 Tensor.reshape = table.reshape.__call__
 Tensor.round = table.round.__call__
-Tensor.sort = copying("sort")
 Tensor.squeeze = table.squeeze.__call__
 Tensor.std = table.std.__call__
 Tensor.sum = table.sum.__call__
@@ -202,19 +189,9 @@ Tensor.mT = property(lambda self: table.swapaxes(self, -1, -2))
 
 # PyTorch's besides.
 Tensor.abs = table.abs.__call__
-Tensor.ceil = table.ceil.__call__
 Tensor.exp = table.exp.__call__
-Tensor.exp2 = table.exp2.__call__
-Tensor.expm1 = table.expm1.__call__
 Tensor.floor = table.floor.__call__
-Tensor.gelu = table.gelu.__call__
-Tensor.isfinite = table.isfinite.__call__
-Tensor.isinf = table.isinf.__call__
-Tensor.isnan = table.isnan.__call__
 Tensor.log = table.log.__call__
-Tensor.log10 = table.log10.__call__
-Tensor.log1p = table.log1p.__call__
-Tensor.log2 = table.log2.__call__
 Tensor.log_softmax = table.log_softmax.__call__
 Tensor.logsumexp = table.logsumexp.__call__
 Tensor.matmul = table.matmul.__call__
@@ -225,16 +202,10 @@ Tensor.norm = table.norm
 Tensor.relu = table.relu.__call__
 Tensor.sigmoid = table.sigmoid.__call__
 Tensor.sign = table.sign.__call__
-Tensor.silu = table.silu.__call__
 Tensor.sin = table.sin.__call__
 Tensor.cos = table.cos.__call__
-Tensor.tan = table.tan.__call__
-Tensor.sinh = table.sinh.__call__
-Tensor.cosh = table.cosh.__call__
 Tensor.tanh = table.tanh.__call__
-Tensor.arctan = table.arctan.__call__
 Tensor.softmax = table.softmax.__call__
-Tensor.softplus = table.softplus.__call__
 Tensor.sqrt = table.sqrt.__call__
 Tensor.square = table.square.__call__
 

@@ -69,8 +69,8 @@ def losses(curves: Mapping[str, Any] | Sequence[float]) -> Any:
 
 def scale_steps(axes: Any) -> None:
     """Make the axis of the steps logarithmic if they go far; a step 0 is shown too."""
-    steps = np.concatenate([np.ravel(line.get_xdata()) for line in axes.lines] or [np.ones(1)])
-    if steps.size and steps.max() >= WIDE:
+    steps = np.concatenate([np.ones(1), *(np.ravel(line.get_xdata()) for line in axes.lines)])
+    if steps.max() >= WIDE:
         axes.set_xscale("log" if steps.min() >= 1 else "symlog")
 
 

@@ -59,7 +59,11 @@ def gradients(output: Tensor, tensors: Sequence[Tensor], gradient: Any = None, *
         found = collect(output, g, tensors, pull_tensors if as_tensors else pull_arrays)
     for position, tensor in enumerate(tensors):
         if tensor not in found:
-            raise unreachable(output, tensor, position)
+            raise ArgumentError(
+                f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position}')}: no path "
+                "of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, "
+                "and not through .data, .detach() or mg.no_grad()."
+            )
     return [found[tensor] for tensor in tensors]
 
 
@@ -116,7 +120,10 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
             if any(isinstance(x, list | tuple) for x in primals) and not any(map(has_dtype, leaves)):
                 error.add_note("f was given a list or tuple of numbers. If it takes an array, write np.array([...]).")
             raise
-        output, *aux = check_pair(f, result) if has_aux else (result,)
+        if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+            got = f"{len(result)} values" if isinstance(result, tuple) else f"a {type(result).__name__}"
+            raise ArgumentTypeError(f"has_aux=True: {title(f)} has to return (output, auxiliary), and returned {got}.")
+        output, *aux = result if has_aux else (result,)
         outputs, rebuild_output = flatten(output)
         outputs = [x if isinstance(x, Tensor) else constant(as_array(x)) for x in outputs]
         check_outputs(f, outputs)
@@ -171,8 +178,8 @@ def own_leaf(f: Function, x: Any) -> Tensor:
     if dtype.kind in "biu":
         cure = "Convert it with .astype(float)" if has_dtype(x) else f"Write {float(x)}"
         raise ArgumentTypeError(
-            f"{getattr(f, '__name__', 'f')} is differentiated with respect to {describe(x, 'an argument')}, "
-            f"which holds no floating-point numbers. {cure}, or choose other arguments with argnums=."
+            f"{title(f)} is differentiated with respect to {describe(x, 'an argument')}, which holds no "
+            f"floating-point numbers. {cure}, or choose other arguments with argnums=."
         )
     leaf = x.detach() if isinstance(x, Tensor) else borrowed(as_array(x))
     leaf.requires_grad = True
@@ -203,8 +210,11 @@ def split_graph(outputs: Iterable[Tensor], is_inside: Callable[[Tensor], bool]) 
 def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwargs: Any) -> tuple[Function, list[Any]]:
     """Return f as a function of only the chosen arguments, and these arguments."""
     numbers: list[Any] = [argnums] if is_single(argnums) else list(argnums)  # type: ignore[arg-type]
-    check_argnums(numbers, len(args))
+    if wrong := [number for number in numbers if not -len(args) <= number < len(args)]:
+        raise ArgumentError(f"argnums={wrong[0]} names no argument: the call has {len(args)} positional ones.")
     numbers = [number % len(args) for number in numbers]
+    if len(set(numbers)) < len(numbers):
+        raise ArgumentError(f"argnums={argnums} names an argument twice.")
 
     @functools.wraps(f)
     def restricted(*chosen: Any) -> Any:
@@ -246,7 +256,12 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         restricted, chosen = restrict(f, argnums, args, kwargs)
         value, pullback, *aux = vjp(restricted, *chosen, has_aux=has_aux)
-        check_scalar_value(f, value)
+        if getattr(value, "size", None) != 1:
+            raise ShapeError(
+                f"grad needs a function with a scalar value, and {title(f)} returned "
+                f"{getattr(value, 'shape', type(value).__name__)}. Reduce it, say with .sum(), or use mg.jacobian or "
+                "mg.vjp."
+            )
         found = pullback(trace_constant(np.ones(value.shape, value.dtype)))
         gradient = found[0] if is_single(argnums) else found
         return ((value, *aux) if has_aux else value), gradient
@@ -294,6 +309,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         restricted, chosen = restrict(f, argnums, args, kwargs)
         value, pullback = vjp(restricted, *chosen)
         outputs, rebuild = flatten(value)
+        inputs, rebuild_inputs = flatten(chosen)
         zeros = [np.zeros(x.shape, x.dtype) for x in outputs]
         no_cotangents = list(map(trace_constant, zeros))
 
@@ -303,12 +319,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 cotangents = list(no_cotangents)
                 cotangents[position] = trace_constant(unit)
                 rows.append(flatten(pullback(rebuild(cotangents)))[0])
-            inputs, rebuild_inputs = flatten(chosen)
-            shapes = [(*zeros[position].shape, *as_array(x).shape) for x in inputs]
-            blocks = [
-                np.reshape(np.stack([row[k] for row in rows]), shape) if rows else np.zeros(shape)
-                for k, shape in enumerate(shapes)
-            ]
+            blocks = []
+            for k, x in enumerate(inputs):
+                shape = zeros[position].shape + as_array(x).shape
+                blocks.append(np.reshape(np.stack([row[k] for row in rows]), shape) if rows else np.zeros(shape))
             rebuilt = rebuild_inputs(blocks)
             return rebuilt[0] if is_single(argnums) else tuple(rebuilt)
 
@@ -383,28 +397,10 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     return transformed
 
 
-def unreachable(output: Any, tensor: Any, position: int) -> ArgumentError:
-    """Return the error for a tensor that the output was not made from."""
-    return ArgumentError(
-        f"{describe(output, 'the output')} was not made from {describe(tensor, f'tensor {position} of the list')}: no "
-        "path of recorded ops leads there, so it has no gradient. Check that it was used, with requires_grad=True, and "
-        "not through .data, .detach() or mg.no_grad()."
-    )
-
-
 def check_count(what: str, count: int, whose: str, expected: int) -> None:
     """Raise unless there are as many parts as expected."""
     if count != expected:
         raise ArgumentError(f"{what} has {count} parts, and {whose} has {expected}: give one for each.")
-
-
-def check_pair(f: Any, result: Any) -> Any:
-    """Return what a function with `has_aux` returned; raise unless it is (output, auxiliary)."""
-    if not (isinstance(result, tuple) and len(result) == 2):
-        got = f"{len(result)} values" if isinstance(result, tuple) else f"a {type(result).__name__}"
-        name = getattr(f, "__name__", "f")
-        raise ArgumentTypeError(f"has_aux=True: {name} has to return (output, auxiliary), and returned {got}.")
-    return result
 
 
 def check_outputs(f: Any, outputs: list[Any]) -> None:
@@ -412,35 +408,20 @@ def check_outputs(f: Any, outputs: list[Any]) -> None:
     for x in outputs:
         if x.dtype.kind not in "biufc":
             raise ArgumentTypeError(
-                f"{getattr(f, '__name__', 'f')} returned {x.data.item() if x.size == 1 else x.data!r}, and only "
-                "numbers have a derivative. Is a `return` missing?"
+                f"{title(f)} returned {x.data.item() if x.size == 1 else x.data!r}, and only numbers have a "
+                "derivative. Is a `return` missing?"
             )
 
 
-def check_argnums(numbers: list[int], count: int) -> None:
-    """Raise for a position that the call has no argument at, or that is given twice."""
-    if len({number % max(count, 1) for number in numbers}) < len(numbers):
-        raise ArgumentError(f"argnums={tuple(numbers)} names an argument twice.")
-    if wrong := [number for number in numbers if not -count <= number < count]:
-        raise ArgumentError(f"argnums={wrong[0]} names no argument: the call has {count} positional ones.")
-
-
-def check_scalar_value(f: Any, value: Any) -> None:
-    """Raise unless the value is one number."""
-    if getattr(value, "size", None) != 1:
-        shape = getattr(value, "shape", type(value).__name__)
-        raise ShapeError(
-            f"grad needs a function with a scalar value, and {getattr(f, '__name__', 'f')} returned {shape}. Reduce "
-            "it, say with .sum(), or use mg.jacobian or mg.vjp."
-        )
+def title(f: Any) -> str:
+    """Return what messages call a function."""
+    return str(getattr(f, "__name__", "f"))
 
 
 def check_function(name: str, f: Any) -> None:
     """Raise for a value that is given in the place of the function that computes it."""
-    if hasattr(f, "backward"):
-        cure = f"Write mg.{name}(f)(x), with f = lambda x: ... giving that value"
-        if "grad" in name:
-            cure += "; or mg.gradients(loss, [x]) for the gradient of the value itself"
-        raise ArgumentTypeError(f"mg.{name} takes a function, and {describe(f, 'this tensor')} is a value. {cure}.")
-    if not callable(f):
-        raise ArgumentTypeError(f"mg.{name} takes a function, such as lambda x: (x * x).sum(), not {describe(f, 'f')}.")
+    if hasattr(f, "backward") or not callable(f):
+        raise ArgumentTypeError(
+            f"mg.{name} takes a function, and {describe(f, 'f')} is a value. Write mg.{name}(f)(x), with f = lambda x: "
+            "... giving that value; mg.gradients(loss, [x]) gives the gradient of the value itself."
+        )

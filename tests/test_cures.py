@@ -210,7 +210,7 @@ x.mean(dim=1) x.max(dim=1) x.min(dim=1) x.var(dim=1) x.std(0) x.prod(dim=1) x.ar
 x.cumsum(dim=0) x.reshape(3,2) x.reshape((3,2)) x.reshape(-1) x.flatten() x.ravel() x.squeeze() x.transpose()
 x.transpose(1,0) x.T x.mT x.swapaxes(0,1) x.repeat(2) x.detach() x.numpy_ x.grad x.grad.shape x.data x.shape
 x.shape[0] x.ndim x.size x.dtype x.requires_grad x.is_leaf x.name x.backward_ x.zero_grad() x.astype(np.float32)
-x.copy() x.clip(0,1) x.round() x.sort() x.argsort() x.take([0],axis=1) x.diagonal() x.trace() x.dot(a.T) x.all()
+x.copy() x.clip(0,1) x.round() x.argsort() x.take([0],axis=1) x.diagonal() x.trace() x.dot(a.T) x.all()
 x.any() x[0] x[:,1] x[None] x[...,0] x[x.data>1] x@a.T x+1 1-x x*2 x/2 x**2 -x abs(x) x>1 x==b len(x) list(x) x//2 x%2
 2**x np.exp(x) np.sum(x) np.mean(x,axis=0) np.where(x.data>0,x,0) np.concatenate([x,x]) np.stack([x,x]) np.dot(x,a.T)
 np.maximum(x,0) np.linalg.norm(x) np.einsum('ij,ij->',x,b) np.matmul(x,a.T) np.tanh(x) np.split(x,3,axis=1)

@@ -48,7 +48,7 @@ PLOTTED = [
 @pytest.mark.parametrize("plot", PLOTTED)
 def test_matplotlib_is_given_arrays(plot):
     w = mg.Tensor([1.0, 2.0], requires_grad=True)
-    with pytest.raises(TypeError, match=r"^matplotlib takes arrays\. Give it t\.data for a Tensor t\.$"):
+    with pytest.raises(TypeError, match=r"Give matplotlib, which .*, t\.data"):
         plot(plots.blank((1, 1)).subplots(), w)
 
 

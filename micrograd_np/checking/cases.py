@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..core.names import Names, inside, is_outside_engine, live, user_frame, watch
+from ..core.names import INTERNAL, Names, inside, live, user_frame, watch
 from ..core.tensor import Tensor
 from ..ops.primitive import Primitive
 from .by_hand import ByHand, called
@@ -302,7 +302,7 @@ def loss_on_the_way(error: Exception, f: Callable[..., Any], played: Played) -> 
 def reason(error: Exception) -> str:
     """Return why a forward pass could not be recorded, with the line."""
     said = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_outside_engine(entry.filename)]
+    lines = [entry for entry in traceback.extract_tb(error.__traceback__) if not INTERNAL[entry.filename]]
     if not lines:
         return said
     name, text, known = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line, ", ".join(known_variables(error))
@@ -312,9 +312,7 @@ def reason(error: Exception) -> str:
 
 def known_variables(error: Exception) -> dict[str, Tensor]:
     """Return the recorded values among the variables of the user's frame in which an error was raised."""
-    frames = [
-        frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_outside_engine(frame.f_code.co_filename)
-    ]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if not INTERNAL[frame.f_code.co_filename]]
     variables = frames[-1].f_locals if frames else {}
     return {name: x for name, x in variables.items() if isinstance(x, Tensor) and x.op is not None}
 

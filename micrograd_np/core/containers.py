@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import Any
 
 from .errors import ArgumentError
 
 Rebuild = Callable[[Sequence[Any]], Any]
+Build = Callable[[list[Any]], Any]  # a container from its new children
 
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """Return the leaves of nested dicts, lists, tuples and dataclasses, and a function that puts new ones in place.
 
-    Both are loops, not recursions: containers may be nested as deep as memory allows.
+    There is no recursion: containers may be nested as deep as memory allows.
 
     Raises
     ------
@@ -30,45 +33,24 @@ def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     {'w': 10, 'layers': [20, (30, 40)]}
     """
     leaves: list[Any] = []
-    order: list[Container | None] = []  # children before their container; None is a leaf
-    opened: set[int] = set()  # the ids of the containers around the current one
-    pending = [tree]
-    while pending:
-        x = pending.pop()
-        if type(x) is Container:  # the mark that its children are all done
-            order.append(x)
-            opened.remove(x.id)
-            continue
-        children, build = open_container(x)
+    order: list[tuple[int, Build | None]] = []  # the number of children of each container; no function for a leaf
+    for _, x, size, build in walk_containers(tree, paths=False):
+        order.append((size, build))
         if build is None:
-            order.append(None)
             leaves.append(x)
-            continue
-        check_acyclic(x, opened)
-        opened.add(id(x))
-        pending.append(Container(id(x), len(children), build))
-        pending += reversed(children)
 
     def rebuild(new_leaves: Sequence[Any]) -> Any:
-        rest = iter(new_leaves)
+        rest = list(new_leaves)
         built: list[Any] = []
-        for step in order:
-            if step is None:
-                built.append(next(rest))
-            else:  # its children are the last ones built: replace them by the container
-                start = len(built) - step.size
-                built[start:] = [step.build(built[start:])]
+        for size, build in reversed(order):  # children come before their container, the last child first
+            if build is None:
+                built.append(rest.pop())
+            else:
+                start = len(built) - size
+                built[start:] = [build(built[start:][::-1])]
         return built[0]
 
     return leaves, rebuild
-
-
-class Container(NamedTuple):
-    """An opened container: its id, its number of children, and a function that builds it from new children."""
-
-    id: int
-    size: int
-    build: Callable[[list[Any]], Any]
 
 
 def walk_paths(tree: Any, root: str = "") -> Iterator[tuple[str, Any, bool]]:
@@ -81,7 +63,18 @@ def walk_paths(tree: Any, root: str = "") -> Iterator[tuple[str, Any, bool]]:
     >>> [path for path, _, is_leaf in walk_paths({"w": 1, "layers": [2, (3, 4)]}, "p") if is_leaf]
     ["p['w']", "p['layers'][0]", "p['layers'][1][0]", "p['layers'][1][1]"]
     """
-    opened: set[int] = set()
+    return ((path, x, build is None) for path, x, _, build in walk_containers(tree, root))
+
+
+def walk_containers(tree: Any, root: str = "", paths: bool = True) -> Iterator[tuple[str, Any, int, Build | None]]:
+    """Yield (path, value, number of children, function that builds it from new children, or None for a leaf).
+
+    Raises
+    ------
+    ArgumentError
+        If a container contains itself, as the walk would never end.
+    """
+    opened: set[int] = set()  # the ids of the containers around the current one
     pending: list[tuple[str | None, Any]] = [(root, tree)]
     while pending:
         path, x = pending.pop()
@@ -89,18 +82,14 @@ def walk_paths(tree: Any, root: str = "") -> Iterator[tuple[str, Any, bool]]:
             opened.remove(x)
             continue
         children, build = open_container(x)
-        yield path, x, build is None
+        yield path, x, len(children), build
         if build is not None:
-            check_acyclic(x, opened)
+            if id(x) in opened:
+                raise ArgumentError(f"a {type(x).__name__} contains itself. Remove the entry that leads back to it.")
             opened.add(id(x))
             pending.append((None, id(x)))
-            pending += reversed([(path + step, child) for step, child in zip(child_steps(x), children, strict=True)])
-
-
-def check_acyclic(x: Any, opened: set[int]) -> None:
-    """Raise if a container contains itself, as a walk through it would never end."""
-    if id(x) in opened:
-        raise ArgumentError(f"a {type(x).__name__} contains itself. Remove the entry that leads back to it.")
+            steps = reversed(child_steps(x)) if paths else repeat("")
+            pending += [(path + step, child) for step, child in zip(steps, reversed(children), strict=False)]
 
 
 def child_steps(x: Any) -> list[str]:
@@ -115,7 +104,7 @@ def child_steps(x: Any) -> list[str]:
     return steps + [f".{name}" for name in attributes(x)]
 
 
-def open_container(x: Any) -> tuple[list[Any], Callable[[list[Any]], Any] | None]:
+def open_container(x: Any) -> tuple[list[Any], Build | None]:
     """Return a container's children, and a function that builds the same class from others; None for a leaf.
 
     Attributes that a subclass or a dataclass holds come last, in the order of `attributes`.
@@ -155,13 +144,9 @@ def is_container(x: Any) -> bool:
 
 def attributes(x: Any) -> list[str]:
     """Return the names of a container's attributes: the fields of a dataclass, and all others that are set."""
-    fields: list[str] = []
-    if hasattr(type(x), "__dataclass_fields__"):
-        import dataclasses  # imported only here, to keep the import of the package fast
-
-        fields = [field.name for field in dataclasses.fields(x) if hasattr(x, field.name)]
+    fields = dataclasses.fields(x) if hasattr(type(x), "__dataclass_fields__") else ()
     own = {} if is_its_own_dict(x) else getattr(x, "__dict__", {})
-    return list(dict.fromkeys([*fields, *own]))
+    return list(dict.fromkeys([*(field.name for field in fields if hasattr(x, field.name)), *own]))
 
 
 def is_its_own_dict(x: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,16 +33,14 @@ class Context:
         return context
 
 
+@dataclass(slots=True, eq=False)
 class Entry:
     """A mode that was entered: the fields that it sets, the context before it, and the one inside."""
 
-    __slots__ = ("before", "fields", "inside", "mode")
-
-    def __init__(self, mode: Any, fields: Iterable[str], before: Context) -> None:
-        self.mode = mode
-        self.fields = fields
-        self.before = before
-        self.inside: Context | None = None
+    mode: Any
+    fields: Iterable[str]
+    before: Context
+    inside: Context | None = None
 
 
 CURRENT: ContextVar[Context] = ContextVar("micrograd_np", default=Context())  # noqa: B039
@@ -73,7 +71,7 @@ def restore(fields: Iterable[str], before: Context, older: Sequence[Entry], newe
 
 
 class Mode:
-    """A change of the context, made by a `with` block, or by a decorator of functions, generators and coroutines.
+    """A change of the context, made by a `with` block, or by a decorator of functions and generators.
 
     One object may be entered again while it is on, and by several threads.
     """
@@ -97,24 +95,23 @@ class Mode:
 
     def __exit__(self, *exception: object) -> None:
         now = current_context()
-        for position in range(len(now.entered) - 1, -1, -1):
-            entry = now.entered[position]
-            if entry.mode is self:
-                expected, entry.inside = entry.inside, None  # no reference cycle stays
-                if now is expected:
-                    CURRENT.set(entry.before)
-                else:  # other modes were entered or left meanwhile, and are kept
-                    restore(entry.fields, entry.before, now.entered[:position], now.entered[position + 1 :])
-                return
-        raise RuntimeError(
-            "a mode, such as mg.no_grad(), is left in another thread or task than the one that entered it, where it is "
-            "still on. Run the whole with block, or the whole generator, in one thread."
-        )
+        entry = next((entry for entry in reversed(now.entered) if entry.mode is self), None)
+        if entry is None:
+            raise RuntimeError(
+                "a mode, such as mg.no_grad(), is left in another thread or task than the one that entered it, where "
+                "it is still on. Run the whole with block, or the whole generator, in one thread."
+            )
+        expected, entry.inside = entry.inside, None  # no reference cycle stays
+        if now is expected:
+            CURRENT.set(entry.before)
+        else:  # other modes were entered or left meanwhile, and are kept
+            position = now.entered.index(entry)
+            restore(entry.fields, entry.before, now.entered[:position], now.entered[position + 1 :])
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(function):
+        if inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function):
             raise TypeError(
-                f"{function.__qualname__} is an async generator, which a mode cannot decorate. Write the with block "
+                f"{function.__qualname__} is an async function, which a mode cannot decorate. Write the with block "
                 "inside it, around the computation alone."
             )
 
@@ -124,20 +121,13 @@ class Mode:
                 return function(*args, **kwargs)
 
         @functools.wraps(function)
-        async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return await function(*args, **kwargs)
-
-        @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            # The body runs in a context of its own: between two values the mode would otherwise be on for the caller.
-            inside = copy_context()
-            inside.run(self.__enter__)
             steps = function(*args, **kwargs)
             resume, sent = steps.send, None
             while True:
                 try:
-                    given = inside.run(resume, sent)
+                    with self:  # between two values the mode is off, for the caller
+                        given = resume(sent)
                 except StopIteration as end:
                     return end.value
                 try:
@@ -145,8 +135,6 @@ class Mode:
                 except BaseException as thrown:  # the caller's throw() and close() belong to the generator
                     resume, sent = steps.throw, thrown
 
-        if inspect.iscoroutinefunction(function):
-            return coroutine
         return generator if inspect.isgeneratorfunction(function) else plain
 
 
@@ -207,4 +195,4 @@ def leave_call(before: Context, inside: Context) -> None:
         CURRENT.set(before)
     else:  # keep the modes that a generator entered or left during the call
         older = [entry for entry in now.entered if entry in before.entered]
-        restore(("scope",), before, older, now.entered[len(older) :])
+        restore(("scope", "where"), before, older, now.entered[len(older) :])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dis
 import itertools
 import re
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from .context import CURRENT
-from .names import Location, called_name, caller_location, format_location, name_of, printable, user_frame
+from .names import Location, caller_location, format_location, name_of, printable
 
 
 class MicrogradError(Exception):
@@ -105,23 +105,28 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
 
 def check_differentiable(tensor: Any) -> None:
     kind = tensor._data.dtype.kind
-    if kind == "c":
-        raise ArgumentTypeError(
-            f"{describe(tensor, 'this tensor')}: gradients of complex numbers are not supported. Hold real and "
-            "imaginary parts as two real tensors."
-        )
     if kind != "f":
-        raise ArgumentTypeError(
-            f"{describe(tensor, 'this tensor')}: requires_grad=True needs floating-point data. Write the "
-            "numbers with a decimal point, or pass dtype=float."
-        )
+        cure = "Write the numbers with a decimal point, or pass dtype=float."
+        if kind == "c":
+            cure = "Hold the real and imaginary parts of complex numbers as two real tensors."
+        raise ArgumentTypeError(f"{describe(tensor, 'this tensor')}: gradients need real floating-point data. {cure}")
 
 
-def refuse_freezing(tensor: Any) -> None:
-    raise GradientError(
-        f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}; requires_grad is set on the tensors "
-        "it is made from. Write .detach() for its values without their past."
-    )
+def check_leaf(tensor: Any, why: str, kind: type[MicrogradError] = GradientError) -> None:
+    """Raise for the result of an op where only a leaf will do."""
+    if tensor.op is not None:
+        raise kind(f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and {why}")
+
+
+FREEZE = "requires_grad is set on the tensors it is made from. Write .detach() for its values without their past."
+WRITE = (
+    "writing into it cannot be recorded. Make a new one: mg.where(mask, value, t), or "
+    "t + mg.scatter(value, index, shape=t.shape)."
+)
+COPY = (
+    "a copy or a pickle would not be part of its graph. Copy t.detach() for the values, or copy the leaves and compute "
+    "again. Give matplotlib, which copies, t.data."
+)
 
 
 def check_recorded(output: Any) -> None:
@@ -131,8 +136,7 @@ def check_recorded(output: Any) -> None:
             "requires_grad=True, or it was made under mg.no_grad(). Create the weights with "
             "mg.Tensor(..., requires_grad=True)."
         )
-    if output._data.dtype.kind != "f":
-        check_differentiable(output)
+    check_differentiable(output)
 
 
 def check_scalar(output: Any) -> None:
@@ -188,44 +192,8 @@ def check_uncut(tensor: Any, how: str, cure: str) -> None:
         )
 
 
-def to_number(kind: str) -> tuple[str, str]:
-    """Return what `check_uncut` says of a conversion to a Python number, called by name or by `array[index] = t`.
-
-    NumPy replaces the error of the second with its own, "setting an array element with a sequence", and shows ours as
-    the cause.
-    """
-    frame = user_frame()
-    if dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("STORE_SUBSCR"):
-        return (
-            "array[index] = tensor",
-            "Collect the tensors in a list and write np.stack(tensors), or write .item() for the number alone.",
-        )
-    return f"{kind}()", "Keep it a tensor, or write .item() for its number alone."
-
-
-def to_array() -> tuple[str, str]:
-    """Return what `check_uncut` says of a conversion to an array, and the cure for the call that asked for it."""
-    called = called_name(caller_location())
-    if called == "dot":
-        return "array.dot(tensor)", "Write array @ tensor or np.dot(array, tensor)."
-    if called in ("Tensor", "Parameter"):
-        return f"{called}(tensor)", f"Use the tensor as it is, or write {called}(t.detach()) for its values."
-    return "conversion to an array", "np.stack of tensors stays a tensor; .data or .detach() gives the values alone."
-
-
-def check_unrecorded(tensor: Any) -> None:
-    if tensor.op is not None:
-        text = (
-            f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and a copy or a pickle "
-            "would not be part of its graph. Copy t.detach() for the values, or copy the leaves and compute again."
-        )
-        raise ArgumentTypeError(unless_plotted(text))
-
-
-def unless_plotted(text: str) -> str:
-    """Return the text of an error or, where matplotlib copies or masks what it was given, what to give it."""
-    package = user_frame().f_globals.get("__name__", "").partition(".")[0]
-    return "matplotlib takes arrays. Give it t.data for a Tensor t." if package == "matplotlib" else text
+NUMBER = "Keep it a tensor, or write .item() for its number alone; np.stack(tensors) makes one tensor of many."
+ARRAY = "Write X @ t for X.dot(t), np.stack for an array of tensors, and t.data or t.detach() for the values alone."
 
 
 def check_write(target: Any, value: Any) -> None:
@@ -236,13 +204,6 @@ def check_write(target: Any, value: Any) -> None:
             "write it inside `with mg.no_grad():`. Otherwise make a new tensor: t = t + u for t += u, "
             "np.where(mask, u, t) for t[index] = u."
         )
-
-
-def refuse_setitem(tensor: Any) -> None:
-    raise GradientError(
-        f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and writing into it cannot be recorded. "
-        "Make a new one: mg.where(mask, value, t), or t + mg.scatter(value, index, shape=t.shape)."
-    )
 
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
@@ -258,18 +219,12 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
             raise ArgumentTypeError(f"{op.name} takes numbers, and argument {i} is {given!r:.80}.{unset}") from None
     listed = ", ".join(describe(x, f"argument {i}") for i, x in enumerate(args))
     shapes = [getattr(x, "shape", ()) for x in args]
-    if isinstance(error, np.linalg.LinAlgError):
-        noted(error, op.name, listed)
-    if isinstance(error, ValueError) and op.sign == "@":
+    about_shapes = isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError)
+    if about_shapes and op.sign == "@":
         raise ShapeError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
-    if isinstance(error, ValueError) and op.broadcasts and (why := mismatch(shapes)):
+    if about_shapes and op.broadcasts and (why := mismatch(shapes)):
         raise ShapeError(f"{op.name} cannot broadcast {listed}: {why}") from None
-    noted(error, op.name, listed)
-
-
-def noted(error: Exception, name: str, listed: str) -> NoReturn:
-    """Raise what NumPy said, with what it was said of and the cure."""
-    error.add_note(f"In {name} of {listed}. {NOTES.get(str(error), '')}".rstrip())
+    error.add_note(f"In {op.name} of {listed}. {NOTES.get(str(error), '')}".rstrip())
     raise error
 
 
@@ -308,6 +263,7 @@ def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     )
 
 
+# By keyword of a row, or method of a ufunc.
 CURES = {
     "out": "Results are new tensors; write a = op(b) for out=.",
     "where": "Choose among results with np.where(condition, a, b) instead.",
@@ -315,21 +271,19 @@ CURES = {
     "outer": "Add an axis and broadcast: a[:, None] * b.",
     "at": "Writing into a tensor is not recorded; add mg.scatter(values, index, shape=...) to it.",
     "reduceat": "Slice the tensor and reduce each part.",
+    "reduce": "np.sum, np.prod, np.max and np.min are. Write functools.reduce(np.{name}, t).",
+    "accumulate": "np.cumsum and np.cumprod are. Write np.stack(list(itertools.accumulate(t, np.{name}))).",
 }
-
-
-def write_into_array(name: str) -> TraceError:
-    return TraceError(
-        f"{name} writes into a plain array in a traced function, and its program would not: "
-        f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
-        "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
-    )
 
 
 def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
     """Raise an error for arguments that the row does not take."""
     if "out" in kwargs and CURRENT.get().trace is not None:
-        return write_into_array(name)
+        return TraceError(
+            f"{name} writes into a plain array in a traced function, and its program would not: "
+            f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
+            "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
+        )
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")
@@ -339,8 +293,10 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
 
 
 def masked_array() -> UnsupportedError:
-    text = "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
-    return UnsupportedError(unless_plotted(f"{text}choose with np.where(x.mask, a, b)."))
+    return UnsupportedError(
+        "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
+        "choose with np.where(x.mask, a, b). Give matplotlib, which makes masked arrays, t.data for a Tensor t."
+    )
 
 
 def check_plain(values: Any) -> None:
@@ -351,50 +307,19 @@ def check_plain(values: Any) -> None:
         raise UnsupportedError("np.matrix has a product of its own, and a Tensor has NumPy's: give np.asarray(x).")
 
 
-# A ufunc's reduction and running result, by its name: NumPy's functions for them.
-REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "fmax": "nanmax", "fmin": "nanmin"}
-REDUCTIONS |= {"logical_and": "all", "logical_or": "any"}
-RUNNING = {"add": "cumsum", "multiply": "cumprod"}
-
-
 def method(name: str, how: str) -> UnsupportedError:
-    cure = CURES.get(how, "")
-    if how == "reduce":
-        written = f"np.{REDUCTIONS[name]}(t, axis)" if name in REDUCTIONS else f"functools.reduce(np.{name}, t)"
-        cure = "Write mg.logsumexp(t, axis)." if name == "logaddexp" else f"Write {written}."
-    if how == "accumulate":
-        running = f"np.stack(list(itertools.accumulate(t, np.{name})))"  # of any ufunc, along the first axis
-        cure = f"Write np.{RUNNING[name]}(t, axis)." if name in RUNNING else f"Write {running}."
-    return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {cure}")
-
-
-def in_place(name: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"t.{name}() works in place on an array and gives a copy of a Tensor, and a traced function may be given "
-        f"either. Write np.{name}(t)."
-    )
-
-
-OTHERWISE = dict.fromkeys(
-    "copyto fill_diagonal place put put_along_axis putmask".split(),
-    "it writes in place. Make a new tensor with np.where(mask, values, t) or t + mg.scatter(values, index, "
-    "shape=t.shape), or write t[index] = values, unrecorded, into a leaf.",
-)
-WRITE = 'it takes arrays. Give it t.data, or write mg.save("weights.npz", {"w": t}).'
-OTHERWISE |= dict.fromkeys("save savetxt savez savez_compressed".split(), WRITE)
+    return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {CURES[how].format(name=name)}")
 
 
 def unsupported(function: Any) -> UnsupportedError:
     module = getattr(function, "__module__", None) or "numpy"
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
-    if function.__name__ in OTHERWISE:
-        return UnsupportedError(f"{name} is not in the table of derivatives: {OTHERWISE[function.__name__]}")
     cure = "call it on t.data if no gradient has to pass"
     if CURRENT.get().trace is not None:
         cure = "do it outside, and give the result as an argument"
     return UnsupportedError(
-        f"{name} is not in the table of derivatives. Write it with functions that are, add it with mg.custom_op, or "
-        f"{cure}."
+        f"{name} is not in the table of derivatives. Write it with functions that are, such as np.where and "
+        f"mg.scatter, add it with mg.custom_op, or {cure}."
     )
 
 
@@ -415,47 +340,35 @@ UNHELD = references({object(): None})[0]  # for a dict's key that nothing else r
 def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
     """Warn once if `backward` went through a chain of updates to a leaf whose gradient nobody can read.
 
-    Unrolled optimisation makes the same graph on purpose, and then reads the gradient of the leaf. So a leaf counts
-    only if the graph alone still holds it, which is true of what `w` was before `w = w - lr * w.grad`.
+    Unrolled optimisation makes the same graph on purpose, and then reads the gradient of the leaf. So it is no mistake
+    unless the graph alone still holds a leaf, as it does what `w` was before `w = w - lr * w.grad`.
     """
     global warned_of_history
     if warned_of_history or accumulated() % EVERY:
         return
-    counts = references(leaves)
-    followed, uses = follow(output)
-    for leaf, count in zip(leaves, counts, strict=True):
-        updates = [leaf]
-        while updates[-1] in followed:
-            updates.append(followed[updates[-1]])
-        del updates[0]
-        if len(updates) < ENOUGH or count > UNHELD + uses[leaf]:
-            continue
-        between = all(b._order - a._order > 1 for a, b in itertools.pairwise(updates))
-        if between and len({update._created_at for update in updates}) == 1:
-            warned_of_history = True
-            warnings.warn(
-                f"backward() has just gone through {len(updates)} recorded updates, one more with every step: "
-                f"{format_location(updates[-1]._created_at)}. The graphs of all steps stay in memory. Write "
-                "w -= lr * w.grad, which changes a leaf in place and is not recorded, or use an optimiser.",
-                stacklevel=3,
-            )
-            return
-
-
-def follow(output: Any) -> tuple[dict[Any, Any], dict[Any, int]]:
-    """Return what each value became by a sum or difference with an array, and how many nodes took it as an argument."""
-    followed: dict[Any, Any] = {}
-    uses: dict[Any, int] = {}
+    counts = references(leaves)  # first: the walk adds references
+    uses: Counter[Any] = Counter()  # how many nodes took a value as an argument
+    updates: Counter[Location] = Counter()  # updates of the result of an update on the same line
     seen = {output}
     pending = [output]
     while pending:
         node = pending.pop()
         if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node._paths) == 1:
-            followed[node.args[node._paths[0][0]]] = node
-        for x in node.args:
-            if hasattr(x, "_paths"):
-                uses[x] = uses.get(x, 0) + 1
-                if x not in seen:
-                    seen.add(x)
-                    pending.append(x)
-    return followed, uses
+            before = node.args[node._paths[0][0]]
+            # Between two updates stands a step; between the terms of a sum in a loop, nothing.
+            if before._created_at == node._created_at and before._order < node._order - 1:
+                updates[node._created_at] += 1
+        tensors = [x for x in node.args if hasattr(x, "_paths")]
+        uses.update(tensors)
+        pending += set(tensors) - seen
+        seen.update(tensors)
+    unheld = any(count <= UNHELD + uses[leaf] for leaf, count in zip(leaves, counts, strict=True))
+    for where, number in updates.most_common(1):
+        if unheld and number >= ENOUGH:
+            warned_of_history = True
+            warnings.warn(
+                f"backward() has just gone through {number} recorded updates, one more with every step: "
+                f"{format_location(where)}. The graphs of all steps stay in memory. Write "
+                "w -= lr * w.grad, which changes a leaf in place and is not recorded, or use an optimiser.",
+                stacklevel=3,
+            )

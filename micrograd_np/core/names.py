@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import linecache
 import os
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
@@ -41,11 +41,6 @@ class InternalFiles(dict[str, bool]):
 INTERNAL = InternalFiles()
 
 
-def is_outside_engine(filename: str) -> bool:
-    """Return whether errors show a line of this file: not the engine's, the standard library's or NumPy's."""
-    return not INTERNAL[filename]
-
-
 def user_frame() -> FrameType:
     """Return the innermost frame outside the engine."""
     frame = sys._getframe(1)
@@ -77,26 +72,11 @@ def format_location(where: Location) -> str:
     return f"{file}:{number}" + (f": {text}" if text else "")
 
 
-def called_name(where: Location) -> str | None:
-    """Return the name of the function or method that the user calls at a location: `dot` of `X.dot(t)`."""
-    code, instruction = where
-    line, end, start, stop = list(code.co_positions())[instruction // 2]
-    text = linecache.getline(code.co_filename, line or 0).encode()[start:stop] if line == end else b""
-    try:
-        call = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None
-    function = getattr(call, "func", None)
-    return getattr(function, "attr", getattr(function, "id", None))
-
-
 def printable(text: str) -> str:
     """Return the text with control characters, terminal escapes and marks of direction escaped, as `repr` does.
 
     A name may come from a file, and must not move the cursor, or show other text than it holds.
     """
-    if text.isprintable():
-        return text
     return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in text)
 
 
@@ -126,7 +106,7 @@ class Names:
 
     def __init__(self) -> None:
         self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
-        self.holders: dict[str, set[str]] = {}  # by path; filled at the first request
+        self.holders: dict[str, dict[int, str]] = {}  # by path, what holds each module or value with this path
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
@@ -146,7 +126,6 @@ class Names:
 
     def restrict_to_graph(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
         """Use the variables of a graph's source; from now on, a path is ambiguous only among modules of this graph."""
-        self.holders = {}
         self.graph = set(map(id, values))
         for call in {entry for op in ops for entry in op.scope if not isinstance(entry, str)}:
             self.graph.add(id(call()))  # the entry of a module's call is a weak reference to the module
@@ -168,32 +147,25 @@ class Names:
 
     def in_module(self, key: int) -> str | None:
         """Return the path in a module, such as `weight`; `encoder.weight` if another value has the same path."""
-        if not self.holders:
-            for part, (holder, path) in self.modules.items():
-                if self.graph is None or part in self.graph:
-                    self.holders.setdefault(path, set()).add(holder)
         holder, path = self.modules.get(key, ("", ""))
         if not path:
             return holder
-        ambiguous = len(self.holders.get(path, ())) > 1
-        return f"{holder}.{path}" if ambiguous else path
+        holders = {x for part, x in self.holders[path].items() if self.graph is None or part in self.graph}
+        return f"{holder}.{path}" if len(holders) > 1 else path
 
     def row(self, value: Any) -> str | None:
         """Return a name such as `X[2]` for a row of a named array."""
         if not isinstance(value, np.ndarray):
             return None
         name, whole = self.arrays.get(id(memory_owner(value)), ("", value))
-        if (
-            not name
-            or not whole.ndim
-            or whole.shape[1:] != value.shape
-            or whole.strides[1:] != value.strides
-            or not whole.strides[0]
-        ):
+        if not name or not whole.ndim or not whole.strides[0]:
             return None
-        starts = [each.__array_interface__["data"][0] for each in (value, whole)]
-        place, rest = divmod(starts[0] - starts[1], whole.strides[0])
-        return f"{name}[{place}]" if not rest and 0 <= place < len(whole) else None
+        place = (address(value) - address(whole)) // whole.strides[0]
+        if not 0 <= place < len(whole):
+            return None
+        row = whole[place, ...]
+        same = (address(row), row.shape, row.strides) == (address(value), value.shape, value.strides)
+        return f"{name}[{place}]" if same else None
 
     def scope_labels(self, value: Any) -> tuple[str, ...]:
         """Return the groups in which a value is drawn, outermost first: the user's scopes, and runs of modules."""
@@ -213,35 +185,35 @@ class Names:
             return f"{label}, step {number}"
         return label if number == 1 else f"{label}, run {number}"
 
-    def add(self, found: dict[int, str], named: Iterable[tuple[str, Any]]) -> None:
-        """Add names; an existing name is kept."""
-        for name, value in named:
-            self.held.append(value)
-            found.setdefault(id(value), name)
+    def add(self, found: dict[int, str], name: str, value: Any) -> None:
+        """Add a name; an existing name is kept."""
+        self.held.append(value)
+        found.setdefault(id(value), name)
 
     def add_module(self, holder: str, module: Any) -> None:
         """Add the paths of a module's tensors and parts; a variable's name for the module replaces that of a list."""
-        self.holders = {}
         for method in ("named_parameters", "named_tensors", "named_modules"):
             for path, part in getattr(module, method, list)():
                 self.held.append(part)
                 known = self.modules.get(id(part))
                 if known is None or (holder.isidentifier() and not known[0].isidentifier()):
                     self.modules[id(part)] = holder, path
+                    self.holders.setdefault(path, {})[id(part)] = holder
 
     def add_variables(self, variables: Variables) -> None:
         """Add the names of a frame's variables, and of the values inside them."""
-        kept = [(name, value) for name, value in variables if name.isidentifier() and name[0] != "_"]
-        self.add(self.variables, [(name, value) for name, value in kept if holds_values(value)])
-        for name, value in kept:
+        for name, value in variables:
+            if not name.isidentifier() or name[0] == "_":
+                continue
+            if holds_values(value):
+                self.add(self.variables, name, value)
             if isinstance(value, np.ndarray):
                 self.arrays.setdefault(id(memory_owner(value)), (name, value))
-        for name, value in kept:
             for path, part in inside(name, value):
                 if is_module(part):
                     self.add_module(path, part)
                 else:
-                    self.add(self.paths, [(path, part)])
+                    self.add(self.paths, path, part)
 
 
 def is_tensor(value: Any) -> bool:
@@ -259,6 +231,11 @@ def memory_owner(array: Any) -> Any:
     return array
 
 
+def address(array: Any) -> int:
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
 def is_module(value: Any) -> bool:
     return hasattr(type(value), "named_parameters")
 
@@ -269,10 +246,7 @@ def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     seen = set()
     while pending:
         path, value, depth = pending.pop()
-        if holds_values(value):
-            if depth:
-                yield path, value
-        elif is_module(value):
+        if is_module(value) or (depth and holds_values(value)):
             yield path, value
         elif id(value) not in seen and depth < DEPTH:
             seen.add(id(value))
@@ -281,15 +255,13 @@ def inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def named_parts(path: str, value: Any) -> Variables:
     """Return the parts of a value with their paths: items of a list or dict, attributes of a user's object."""
-    if isinstance(value, list | tuple | dict) and len(value) > WIDTH:
-        return []
-    if isinstance(value, dict):
-        return [(f"{path}[{key!r}]", part) for key, part in value.items() if isinstance(key, str | int)]
-    if isinstance(value, list | tuple):
-        return [(f"{path}[{i}]", part) for i, part in enumerate(value)]
-    if not is_users_class(type(value)):
-        return []
-    return [(f"{path}.{name}", part) for name, part in getattr(value, "__dict__", {}).items() if name[:1] != "_"]
+    if isinstance(value, list | tuple | dict):
+        if len(value) > WIDTH:
+            return []
+        parts = list(value.items() if isinstance(value, dict) else enumerate(value))
+        return [(f"{path}[{key!r}]", part) for key, part in parts if isinstance(key, str | int)]
+    attributes = getattr(value, "__dict__", {}) if is_users_class(type(value)) else {}
+    return [(f"{path}.{name}", part) for name, part in attributes.items() if name[:1] != "_"]
 
 
 def is_users_class(kind: type) -> bool:
@@ -313,19 +285,14 @@ def libraries() -> tuple[str, ...]:
 def is_users_file(filename: str) -> bool:
     """Return whether a file is the user's own, whose variables name values: not the package's, and not installed."""
     library = filename.startswith(libraries()) and not filename.startswith(ARTICLE)
-    return is_outside_engine(filename) and not library
+    return not INTERNAL[filename] and not library
 
 
 def live(names: Names, ops: Iterable[Any] = ()) -> Names:
     """Add the variables of the user's frames on the stack: first of those that made ops; the outermost first."""
     codes = {id(op._created_at[0]) for op in ops if getattr(op, "_created_at", None)}
-    found = []
-    frame: FrameType | None = sys._getframe(1)
-    while frame:
-        if is_users_file(frame.f_code.co_filename):
-            found.append(frame)
-        frame = frame.f_back
-    found.reverse()
+    stack = traceback.walk_stack(sys._getframe(1))
+    found = [frame for frame, _ in stack if is_users_file(frame.f_code.co_filename)][::-1]
     makers = [frame for frame in found if id(frame.f_code) in codes]
     for frame in (*makers, *(frame for frame in found if frame not in makers)):
         names.add_variables(list(frame.f_locals.items()))

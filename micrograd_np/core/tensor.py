@@ -56,11 +56,6 @@ class Tensor:
     array([2., 4., 6.])
     """
 
-    __slots__ = (
-        *("_data", "_grad", "_requires_grad", "_memory", "name"),
-        *("op", "args", "_values", "params", "_paths", "_order", "_code", "_instruction", "scope", "__weakref__"),
-    )
-
     _data: Any
     _grad: Any
     _memory: Memory | None
@@ -76,14 +71,15 @@ class Tensor:
     scope: tuple[str, ...]
     name: str | None
 
+    __slots__ = (*__annotations__, "__weakref__")
+
     def __init__(self, data: Any, requires_grad: bool = False, *, name: str | None = None, dtype: Any = None) -> None:
         trace = current_context().trace
-        if trace is not None and isinstance(data, Tensor):
-            errors.check_uncut(data, "Tensor(...)", "Write Tensor(t.detach()) for its values.")
-            array = np.array(data._data, dtype=dtype)
-        else:
-            errors.check_plain(data)
-            array = np.array(data, dtype=dtype)
+        if isinstance(data, Tensor):
+            kind = type(self).__name__
+            errors.check_uncut(data, f"{kind}(tensor)", f"Use it as it is, or write {kind}(t.detach()) for its values.")
+        errors.check_plain(data)
+        array = np.array(as_ndarray(data), dtype=dtype)
         init_leaf(self, array)
         self.name = name
         self.requires_grad = requires_grad
@@ -145,8 +141,8 @@ class Tensor:
     def requires_grad(self, wanted: bool) -> None:
         if wanted:
             errors.check_differentiable(self)
-        elif self.op is not None:
-            errors.refuse_freezing(self)
+        else:
+            errors.check_leaf(self, errors.FREEZE)
         self._requires_grad = bool(wanted)
 
     def detach(self) -> Tensor:
@@ -224,8 +220,7 @@ class Tensor:
         return (self[i] for i in range(len(self._data)))  # type: ignore[index]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if self.op is not None:
-            errors.refuse_setitem(self)
+        errors.check_leaf(self, errors.WRITE)
         check_untraced(self, "t[index] = values")
         errors.check_write(self, value)
         self._data[as_ndarray(index)] = as_ndarray(value)
@@ -243,12 +238,12 @@ class Tensor:
 
     def __float__(self) -> float:
         check_untraced(self, "float()")
-        errors.check_uncut(self, *errors.to_number("float"))
+        errors.check_uncut(self, "float()", errors.NUMBER)
         return float(self._data)
 
     def __int__(self) -> int:
         check_untraced(self, "int()")
-        errors.check_uncut(self, *errors.to_number("int"))
+        errors.check_uncut(self, "int()", errors.NUMBER)
         return int(self._data)
 
     def __index__(self) -> int:
@@ -257,14 +252,13 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         check_untraced(self, "conversion to an array")
-        if self._requires_grad:
-            errors.check_uncut(self, *errors.to_array())
+        errors.check_uncut(self, "conversion to an array", errors.ARRAY)
         return np.array(expose(self), dtype=dtype, copy=copy)
 
     def __reduce__(self) -> Any:
         """Pickle and copy a leaf as its values; raise for a recorded tensor, as it holds a graph."""
         check_untraced(self, "a copy by copy or pickle")
-        errors.check_unrecorded(self)
+        errors.check_leaf(self, errors.COPY, errors.ArgumentTypeError)
         return _leaf, (type(self), self._data, self._requires_grad, self.name, self._grad)
 
     def __format__(self, spec: str) -> str:

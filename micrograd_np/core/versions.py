@@ -29,7 +29,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import errors
-from .names import Location, caller_location, memory_owner
+from .names import Location, address, caller_location, memory_owner
 
 next_id = itertools.count(1).__next__  # one counter for new nodes and for writes, so that both can be compared
 
@@ -238,11 +238,6 @@ def before(array: Any, seen: Memory | None, order: int) -> Any:
         content = copy.transpose(outwards).reshape(-1).view(np.uint8)
         copy = ndarray(array.shape, array.dtype, content, address(array) - address(base), array.strides)
     return array if same_bits(array, copy) else copy
-
-
-def address(array: Any) -> int:
-    found: int = array.__array_interface__["data"][0]
-    return found
 
 
 # What a rule reads.

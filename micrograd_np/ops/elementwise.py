@@ -253,7 +253,7 @@ where = Elementwise(
 
 def _bind_nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Bound:
     if not copy:
-        raise errors.in_place("nan_to_num")
+        raise errors.UnsupportedError("np.nan_to_num of a Tensor gives a copy. Leave copy=False out.")
     return (x,), {"nan": nan, "posinf": posinf, "neginf": neginf}
 
 
