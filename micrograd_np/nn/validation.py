@@ -73,7 +73,6 @@ KINDS: dict[str, Kind] = {
     "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
     "reduction": one_of("mean", "sum", "none"),
     "rng": Kind("a Generator, such as rng=np.random.default_rng(seed)", np.random.Generator),
-    "threshold_mode": one_of("rel", "abs"),
 }
 KINDS |= {
     name: kind
@@ -81,7 +80,7 @@ KINDS |= {
         (SIZE, "classes embed_dim embedding_dim groups hidden_size in_channels in_features input_size num_channels"),
         (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features size step_size"),
         (SIZE, "normalized_shape total_iters T_max"),
-        (COUNT, "cooldown epochs header"),
+        (COUNT, "epochs header"),
         (NUMBER, "alpha negative_slope"),
         (NONNEGATIVE, "clip_value end_factor eps eta_min gamma max_norm min_lr start_factor threshold"),
         (POSITIVE, "beta delta test"),

@@ -13,9 +13,8 @@ import numpy as np
 from ..core.dispatch import single
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from ..nn.module import Module
 from ..nn.validation import DECAY, in_words, instance_of, require, validate
-from .optimiser import Group, Optimiser, State
+from .optimiser import Group, Optimiser, State, listed
 
 
 def zeros(p: Tensor) -> Tensor:
@@ -338,12 +337,7 @@ TENSOR = instance_of(Tensor)
 
 def with_gradients(owner: str, parameters: Any) -> list[Any]:
     """The parameters that have a gradient."""
-    given: Iterable[Any] = [parameters] if isinstance(parameters, Tensor) else parameters
-    if isinstance(given, Module) or not isinstance(given, Iterable):
-        raise ArgumentTypeError(
-            f"{owner}: parameters must be a list of tensors, such as model.parameters(), not {in_words(given)}."
-        )
-    tensors = list(given)
+    tensors = [parameters] if isinstance(parameters, Tensor) else listed(owner, "parameters", parameters)
     for p in tensors:
         require(owner, TENSOR, **{"each of the parameters": p})
     return [p for p in tensors if p.grad is not None]

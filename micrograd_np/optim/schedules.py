@@ -285,15 +285,9 @@ class ReduceLROnPlateau(Answering):
     patience : int
         The number of steps in a row without a better figure that are waited for.
     threshold : float
-        The smallest improvement that counts: a share of the best's size, or with threshold_mode='abs' a difference.
-    threshold_mode : {'rel', 'abs'}
-        The meaning of threshold.
-    cooldown : int
-        The number of steps after a reduction that are not counted.
+        The smallest improvement that counts, as a share of the best's size.
     min_lr : float
         The lowest learning rate.
-    eps : float
-        A reduction by less is left out.
 
     Examples
     --------
@@ -313,25 +307,21 @@ class ReduceLROnPlateau(Answering):
         factor: float = 0.1,
         patience: int = 10,
         threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
         min_lr: float = 0.0,
-        eps: float = 1e-8,
     ) -> None:
         require(self, OPTIMISER, optimiser=optimiser)
         require(self, one_of("min", "max"), mode=mode)
         require(self, COUNT, patience=patience)
         require(self, POSITIVE, factor=factor)
-        validate(self, threshold=threshold, threshold_mode=threshold_mode, cooldown=cooldown, min_lr=min_lr, eps=eps)
+        validate(self, threshold=threshold, min_lr=min_lr)
         if factor >= 1:
             raise ArgumentError(
                 f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."
             )
-        self.optimiser, self.sign, self.relative = optimiser, 1 if mode == "max" else -1, threshold_mode == "rel"
-        self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
+        self.optimiser, self.sign = optimiser, 1 if mode == "max" else -1
+        self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
         self.best = -math.inf * self.sign
-        self.bad_steps = self.cooling = 0
+        self.bad_steps = 0
 
     def __repr__(self) -> str:
         rates = ", ".join(f"{float(group['lr']):g}" for group in self.optimiser.param_groups)
@@ -346,42 +336,21 @@ class ReduceLROnPlateau(Answering):
             The figure, such as the loss of an epoch.
         """
         value = float(metric.item() if hasattr(metric, "item") else metric)
-        if self._is_better(value):
+        # Compared with the first figure, a share of infinity would be nan. A larger share of a negative one is smaller.
+        gain = 0 if math.isinf(self.best) else self.threshold * abs(self.best)
+        if self.sign * value > self.sign * self.best + gain:
             self.best, self.bad_steps = value, 0
         else:
             self.bad_steps += 1
-        if self.cooling:
-            self.cooling -= 1
-            self.bad_steps = 0
         if self.bad_steps > self.patience:
-            self._reduce()
-            self.cooling, self.bad_steps = self.cooldown, 0
-
-    def _is_better(self, value: float) -> bool:
-        """True if a figure beats the best so far by more than the threshold."""
-        sign, best = self.sign, self.best
-        if math.isinf(best):  # there is none so far; a share of it would be nan
-            return sign * value > sign * best
-        if not self.relative:
-            least = best + sign * self.threshold
-        elif best >= 0:
-            least = best * (1 + sign * self.threshold)
-        else:  # a larger share of a negative figure is smaller
-            least = best * (1 - sign * self.threshold)
-        return sign * value > sign * least
-
-    def _reduce(self) -> None:
-        """Multiply the learning rates by factor, down to min_lr."""
-        for group in self.optimiser.param_groups:
-            before = float(group["lr"])
-            after = max(before * self.factor, self.min_lr)
-            if before - after > self.eps:
-                group["lr"] = after
+            self.bad_steps = 0
+            for group in self.optimiser.param_groups:
+                rate = float(group["lr"])
+                group["lr"] = min(rate, max(rate * self.factor, self.min_lr))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best figure so far, and the counts."""
-        counts = {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
-        return {name: np.array(value) for name, value in counts.items()}
+        """Return the best figure so far, and the number of steps since."""
+        return {"best": np.array(self.best), "bad_steps": np.array(self.bad_steps)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state; the learning rates are in the optimiser's state.
@@ -391,4 +360,4 @@ class ReduceLROnPlateau(Answering):
         state : dict of arrays
             The dict that `state_dict` returned.
         """
-        self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])
+        self.best, self.bad_steps = float(state["best"]), int(state["bad_steps"])

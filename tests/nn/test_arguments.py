@@ -34,15 +34,15 @@ W = nn.Parameter([1.0])
 OPTIMISER = optim.SGD([W])
 OTHER = optim.SGD([W])
 PARAMS = [
-    (W, "pass a list of tensors"),
+    (W, "must be a list of tensors, such as model.parameters() or [w], not value (1,)"),
     ([], "no parameters: pass model.parameters()"),
-    (3, "params must be a list of tensors, such as model.parameters(), not 3"),
-    (nn.Linear(1, 1), "pass model.parameters()"),
+    (3, "params must be a list of tensors, such as model.parameters() or [w], not 3"),
+    (nn.Linear(1, 1), "such as model.parameters() or [w], not a Linear"),
     ([3], "int"),
 ]
 OPTIMISERS = [(3, "optimiser must be an Optimiser, not 3"), (nn.Linear(1, 1), "not a Linear")]
-LISTS = [(3, "must be a list of tensors, such as model.parameters(), not 3"), ([3], "must be a Tensor, not 3")]
-LISTS += [(nn.Linear(1, 1), "such as model.parameters(), not a Linear")]
+LISTS = [(3, "must be a list of tensors, such as model.parameters() or [w], not 3"), ([3], "must be a Tensor, not 3")]
+LISTS += [(nn.Linear(1, 1), "such as model.parameters() or [w], not a Linear")]
 
 WEIGHTED = {"rng": RNG, "dtype": DTYPE}
 CONVOLUTION = WEIGHTED | {
@@ -303,10 +303,7 @@ CASES = {
             "factor": [*POSITIVE, (1.0, "factor=1.0 would not reduce")],
             "patience": COUNT,
             "threshold": NONNEGATIVE,
-            "threshold_mode": [("some", "one of 'rel', 'abs', not 'some'")],
-            "cooldown": COUNT,
             "min_lr": NONNEGATIVE,
-            "eps": NONNEGATIVE,
         },
     ),
     optim.clip_grad_norm_: (
