@@ -151,7 +151,7 @@ def misfit(name: str, signature: inspect.Signature, args: Any, options: dict[str
     try:
         signature.bind(*args, **options)
     except TypeError as error:
-        cure = f"Write {CALLS[name]}" if name in CALLS else f"It has {', '.join(known)}."
+        cure = f"Write {CALLS[name]}" if name in CALLS else f"It has {', '.join(known) or 'none'}."
         return ArgumentTypeError(f"{name}: {error}. {cure}")
     raise AssertionError
 

@@ -67,7 +67,6 @@ class MultiheadAttention(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, embed_dim=embed_dim, num_heads=num_heads, dropout=dropout, bias=bias, batch_first=batch_first)
         if embed_dim % num_heads:
             raise ArgumentError(
                 f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."

@@ -14,7 +14,7 @@ from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d,
 from .init import Initialiser, drawn, zeros
 from .layers import Function
 from .module import Module, documented_like
-from .validation import checked_input, validate
+from .validation import checked_input
 
 
 class Convolution(Module):
@@ -73,8 +73,6 @@ class Convolution(Module):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
-        validate(self, dilation=dilation, groups=groups, bias=bias)
         if in_channels % groups or out_channels % groups:
             raise ArgumentError(
                 f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
@@ -85,8 +83,6 @@ class Convolution(Module):
             moves = each_axis(self._axes, stride=stride, dilation=dilation)
             # Raises for another name than these two, and for 'same' with a stride.
             named_padding(type(self).__name__, padding, kernel, **moves)
-        else:
-            validate(self, padding=padding)
         self.weight = drawn(
             self, init, rng, (*self._weight_channels(in_channels, out_channels, groups), *kernel), dtype
         )
@@ -187,7 +183,7 @@ class ConvTranspose(Convolution):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, padding=padding, output_padding=output_padding)  # the base class also takes padding='same'
+        one_per_axis("padding", padding, self._axes, type(self).__name__)  # the base class also takes padding='same'
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
         sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
@@ -329,7 +325,6 @@ class AdaptiveAvgPool(Module):
     _axes: ClassVar[int]
 
     def __init__(self, output_size: Any) -> None:
-        validate(self, output_size=output_size)
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:

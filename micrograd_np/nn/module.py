@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import copy
 import textwrap
 import weakref
 from collections import Counter
@@ -18,7 +18,7 @@ from ..core.names import caller_location, printable
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing, aligned
 from ..ops.primitive import as_array
-from .validation import FLAG, existing_file, import_extra, require, validate
+from .validation import FLAG, checked, require, validate
 
 PACKAGE = __name__.partition(".")[0] + "."
 
@@ -91,7 +91,7 @@ class Module:
         super().__init_subclass__(**kwargs)
         cls._is_ours = cls.__module__.startswith(PACKAGE)
         if cls._is_ours and "__init__" in vars(cls):
-            cls.__init__ = cures.answering(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()
@@ -99,13 +99,6 @@ class Module:
         inside = enter_call(context, (*context.scope, Call(self)), where)
         try:
             output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
-        except RecursionError as error:
-            if not getattr(error, "__notes__", None):
-                error.add_note(
-                    "Each module that calls another takes Python frames, and the modules are nested too deep for "
-                    "Python's limit. Raise it with sys.setrecursionlimit, or put the layers into one Sequential."
-                )
-            raise
         finally:
             leave_call(context, inside)
         if context.trace is not None:
@@ -228,7 +221,6 @@ class Module:
         requires_grad : bool
             False freezes them.
         """
-        validate(f"{type(self).__name__}.requires_grad_", requires_grad=requires_grad)
         return self.freeze(not requires_grad)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -254,17 +246,19 @@ class Module:
 
         Parameters
         ----------
-        state : dict of arrays, or path
-            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under
-            PyTorch's names; its floating-point numbers are cast to this model's dtypes.
+        state : dict of arrays
+            The dict that `state_dict` returned; or that of the same model in PyTorch, under PyTorch's names.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
-        if isinstance(state, str | os.PathLike):
-            state = read_state(state, self)
+        if not isinstance(state, dict):
+            kind = type(state).__name__
+            raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {kind}.")
+        paths = {name: path for path, name in torch_names(self).items()}
+        state = {paths.get(name, name): values for name, values in state.items()}
         load(type(self).__name__, dict(self.named_tensors()), state)
 
     def summary(self, *input_shapes: Any, dtype: Any = None) -> str:
@@ -351,8 +345,6 @@ def children(value: Any) -> list[tuple[Any, Any]]:
 @no_grad()
 def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write a state into tensors of the same names, shapes and dtypes; or nothing, and list what differs."""
-    if not isinstance(state, dict):
-        raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
     wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
     wrong += [f"unknown: {printable(str(name))}" for name in given.keys() - tensors.keys()]
@@ -368,9 +360,6 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
 
 
 cures.install(Module, "Module")
-
-
-# State of PyTorch models: files of arrays under PyTorch's names, and these names for the parts of a module.
 
 
 def torch_names(model: Any) -> dict[str, str]:
@@ -389,33 +378,6 @@ def torch_names(model: Any) -> dict[str, str]:
                 name = head + module._torch_path(name[len(head) :])
         names[path] = name
     return names
-
-
-def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
-    """The arrays of a .safetensors or .npz file by the paths of the model, in the model's floating-point dtypes."""
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in (".npz", ".safetensors"):
-        raise ArgumentError(f"{path}: load_state_dict reads .safetensors and .npz. In PyTorch, save one of these.")
-    existing_file(path)
-    if suffix == ".safetensors":
-        library = import_extra("safetensors", "a .safetensors file")
-        with library.safe_open(os.fspath(path), framework="np") as file:
-            ours = "micrograd_np" in (file.metadata() or {})
-            names = file.keys()
-            state = {name: file.get_tensor(name) for name in names}
-    else:
-        with np.load(path, allow_pickle=False) as archive:
-            ours = "manifest.json" in archive.files
-            state = {} if ours else dict(archive)
-    if ours:
-        raise ArgumentError(f"{path} was written by mg.save: write mg.load({str(path)!r}, into=model).")
-    paths = {name: path for path, name in torch_names(model).items()}
-    tensors = dict(model.named_tensors())
-    found = {paths.get(name, name): array for name, array in state.items()}
-    for name in found.keys() & tensors.keys():
-        if found[name].dtype.kind == "f" == tensors[name].dtype.kind:
-            found[name] = found[name].astype(tensors[name].dtype)
-    return found
 
 
 # Modules as text: a line or an indented few, and a table with the shapes of the outputs.
@@ -472,7 +434,7 @@ def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
     counts = own_parameters(model)
     rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
     for path, module in model.named_modules():
-        rows.append((printable(path), type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
+        rows.append((printable(path), type(module).__name__, shapes.get(path, "-"), f"{counts[path]:,}"))
     total = sum(counts.values())
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():
@@ -480,30 +442,23 @@ def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
     return "\n".join(aligned(rows, "<<<>"))
 
 
-def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
-    """Run the model in evaluation; return the output shape of each part by its id. The parts are left as they were."""
-    before = [(module, dict(vars(module))) for module in model.modules()]
-    shapes: dict[int, str] = {}
+@no_grad()
+def output_shapes(model: Any, inputs: list[Any]) -> dict[str, str]:
+    """Run a copy of the model in evaluation; return the output shape of each part by its path."""
+    model = copy.deepcopy(model).eval()
+    shapes: dict[str, str] = {}
 
-    def watched(module: Any) -> Any:
-        forward = module.forward
-
+    def watched(path: str, forward: Any) -> Any:
         def watched_forward(*args: Any, **kwargs: Any) -> Any:
             output = forward(*args, **kwargs)
-            shapes[id(module)] = shape_text(output)
+            shapes[path] = shape_text(output)
             return output
 
         return watched_forward
 
-    try:
-        for module in model.eval().modules():
-            module.forward = watched(module)
-        with no_grad():
-            model(*inputs)
-    finally:
-        for module, attributes in before:
-            vars(module).clear()
-            vars(module).update(attributes)
+    for path, module in model.named_modules():
+        module.forward = watched(path, module.forward)
+    model(*inputs)
     return shapes
 
 

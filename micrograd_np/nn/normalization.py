@@ -13,7 +13,7 @@ from ..core.tensor import Tensor
 from ..ops.calls import in_single
 from ..ops.layers import along_channels, batch_norm, floating, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
-from .validation import checked_input, validate
+from .validation import FRACTION, SIZE, checked_input, require
 
 
 class BatchNorm(Module):
@@ -56,9 +56,8 @@ class BatchNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        validate(self, num_features=num_features, eps=eps, affine=affine, dtype=dtype)
         if momentum is not None:
-            validate(self, momentum=momentum)
+            require(self, FRACTION, momentum=momentum)
         self.weight: Any = Parameter(np.ones(num_features), dtype=dtype) if affine else None
         self.bias: Any = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
         statistics_dtype = np.result_type(dtype, np.float32)  # float16 ends at 65504, and the square of 256 is 65536
@@ -172,7 +171,6 @@ class LayerNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        validate(self, eps=eps, elementwise_affine=elementwise_affine, bias=bias, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
         shape = checked_shape(self, normalized_shape)
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
@@ -187,7 +185,7 @@ def checked_shape(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
     several = isinstance(normalized_shape, tuple | list) and len(normalized_shape) > 0
     shape = tuple(normalized_shape) if several else (normalized_shape,)
     for size in shape:
-        validate(layer, normalized_shape=size)
+        require(layer, SIZE, normalized_shape=size)
     return shape
 
 
@@ -224,7 +222,6 @@ class RMSNorm(Module):
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = float
     ) -> None:
-        validate(self, eps=0.0 if eps is None else eps, elementwise_affine=elementwise_affine, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
         shape = checked_shape(self, normalized_shape)
         self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
@@ -277,7 +274,6 @@ class GroupNorm(Module):
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = float
     ) -> None:
-        validate(self, num_groups=num_groups, num_channels=num_channels, eps=eps, affine=affine, dtype=dtype)
         if num_channels % num_groups:
             raise ArgumentError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}.")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps

@@ -19,7 +19,7 @@ from ..ops.primitive import Primitive, as_array
 from .init import drawn, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import check_dtype, checked_input, in_words, validate
+from .validation import check_dtype, checked_input, in_words
 
 
 class Cell(Module):
@@ -58,7 +58,6 @@ class Cell(Module):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
@@ -155,7 +154,6 @@ class RNNCell(Cell):
         rng: np.random.Generator | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
@@ -257,8 +255,6 @@ class Recurrent(Module):
         rng: np.random.Generator | None = None,
         **options: Any,
     ) -> None:
-        validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
-        validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
         self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]

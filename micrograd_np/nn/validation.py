@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
+from functools import wraps
 from importlib import import_module
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
+from ..cures import misfit
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(NamedTuple):
@@ -71,6 +76,7 @@ KINDS: dict[str, Kind] = {
     "metrics": Kind("a dict of functions, such as metrics={'accuracy': accuracy}", Mapping),
     "nonlinearity": one_of("tanh", "relu"),
     "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
+    "size": SIZE._replace(text="a number of samples of at least 1, such as size=32"),
     "reduction": one_of("mean", "sum", "none"),
     "rng": Kind("a Generator, such as rng=np.random.default_rng(seed)", np.random.Generator),
 }
@@ -78,16 +84,16 @@ KINDS |= {
     name: kind
     for kind, names in (
         (SIZE, "classes embed_dim embedding_dim groups hidden_size in_channels in_features input_size num_channels"),
-        (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features size step_size"),
-        (SIZE, "normalized_shape total_iters T_max"),
+        (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features step_size"),
+        (SIZE, "total_iters T_max"),
         (COUNT, "epochs header"),
         (NUMBER, "alpha negative_slope"),
         (NONNEGATIVE, "clip_value end_factor eps eta_min gamma max_norm min_lr start_factor threshold"),
         (POSITIVE, "beta delta test"),
-        (FRACTION, "label_smoothing momentum"),
+        (FRACTION, "label_smoothing"),
         (DECAY, "dropout p"),
         (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine frozen"),
-        (FLAG, "is_causal need_weights nesterov quiet requires_grad resume set_to_none shuffle"),
+        (FLAG, "is_causal need_weights nesterov quiet resume set_to_none shuffle"),
         (FUNCTION, "init lr_lambda"),
         (AXIS, "axis end_dim start_dim"),
         (ARRAY, "pos_weight weight"),
@@ -103,6 +109,33 @@ def validate(owner: Any, /, **arguments: Any) -> None:
             one_per_axis(name, value, owner._axes, name_of_owner(owner))
         else:
             require(owner, KINDS[name], **{name: value})
+
+
+def checked(function: F) -> F:
+    """Decorate a function or an `__init__`: a call raises unless its arguments are what `checked_arguments` checks."""
+    signature = inspect.signature(function)
+    is_init = function.__name__ == "__init__"
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        checked_arguments(args[0] if is_init else function.__name__, signature, args, options)
+        return function(*args, **options)
+
+    return call  # type: ignore[return-value]
+
+
+def checked_arguments(owner: Any, signature: inspect.Signature, args: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by name; each is its default, or of the kind that its name has in KINDS, if it has one."""
+    try:
+        given = signature.bind(*args, **options).arguments
+    except TypeError:
+        raise misfit(name_of_owner(owner), signature, args, options) from None
+    for name, value in given.items():
+        # Convolutions take 'same' and 'valid' too, and look at them themselves.
+        is_known = name in KINDS or (name in LEAST and not (name == "padding" and isinstance(value, str)))
+        if is_known and value is not signature.parameters[name].default:
+            validate(owner, **{name: value})
+    return given
 
 
 def require(owner: Any, kind: Kind, /, **arguments: Any) -> None:

@@ -16,10 +16,9 @@ import numpy as np
 from ..core.context import no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
-from ..cures import answering
 from ..data.samples import Batches, batches
 from ..nn.module import Module
-from ..nn.validation import FUNCTION, SIZE, in_words, require, validate
+from ..nn.validation import FUNCTION, SIZE, checked, in_words, require
 from ..optim.optimiser import Optimiser
 from ..saving.formats import format_of
 from .run import History, Hook, Path, Run
@@ -32,7 +31,7 @@ Show = Callable[[float, Figures], None]  # called with the number of epochs done
 LINES = 20  # of a long training, about so many epochs are printed
 
 
-@answering
+@checked
 def fit(
     model: Module,
     loss: Loss,
@@ -102,7 +101,6 @@ def fit(
     epoch 3/3  loss 0.07229
     """
     metrics = {} if metrics is None else metrics
-    validate("fit", loss=loss, epochs=epochs, size=size, metrics=metrics, resume=resume, quiet=quiet)
     require("fit", SIZE, patience=1 if patience is None else patience)
     hooks: dict[str, Any] = {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}
     hooks |= {f"metrics[{name!r}]": metric for name, metric in metrics.items()}

@@ -358,7 +358,7 @@ CASES = {
                 (lambda: [X], "a batch must be a tuple (x, y) of arrays, not"),
             ],
             "epochs": COUNT,
-            "size": SIZE,
+            "size": [(0, "such as size=32, not 0"), (2.5, "not 2.5"), (None, "not None")],
             "rng": [(None, "default_rng(seed), not None")],
             "validation": [(X, "must be a pair of arrays (x, y)"), (lambda: [X], "must be a tuple (x, y)")],
             "metrics": [

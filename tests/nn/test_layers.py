@@ -411,8 +411,8 @@ BAD = [
     (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel"),
     (lambda: nn.Conv2d(3, 4, 3, (1, 2), "same"), r"padding='same' needs a stride of 1, not \(1, 2\)"),
     (lambda: nn.Conv1d(3, 4, 3, padding="some"), "Conv1d: padding must be .*, 'same' or 'valid', not 'some'"),
-    (lambda: nn.MaxPool2d(), r"MaxPool2d\(kernel_size.*missing a required argument: 'kernel_size'"),
-    (lambda: nn.ReLU(3), r"ReLU\(\): too many"),
+    (lambda: nn.MaxPool2d(), r"MaxPool2d: missing a required argument: 'kernel_size'"),
+    (lambda: nn.ReLU(3), "ReLU: too many positional arguments. It has none"),
     (lambda: nn.BatchNorm1d(2)(FEW), "BatchNorm1d takes 2 channels on axis 1"),
     (lambda: nn.BatchNorm2d(3)(FEW), "BatchNorm2d takes x of 4 axes"),
     (lambda: nn.BatchNorm1d(3)(FEW[:1]), "two entries a channel or more"),
@@ -446,9 +446,9 @@ def test_completion_of_a_layer_shows_its_arguments_parameters_and_methods():
 
 
 MISUSED = {
-    "nn.ReLU(X)": r"ReLU\(\): too many positional arguments. A layer is made first and called then: ReLU\(\)\(x\)",
-    "nn.LeakyReLU(inplace=True)": r"LeakyReLU\(negative_slope=0.01\): .*'inplace'. Leave inplace out",
-    "nn.MaxPool2d(2, return_indices=True)": r"MaxPool2d\(kernel_size, stride=None, padding=0, dilation=1, \*, ",
+    "nn.ReLU(X)": r"ReLU is made first and called then: ReLU\(\)\(x\)",
+    "nn.LeakyReLU(inplace=True)": "LeakyReLU has no argument 'inplace'. It has negative_slope",
+    "nn.MaxPool2d(2, return_indices=True)": "MaxPool2d has no argument .* kernel_size, stride, padding, dilation",
     "nn.MSELoss()(X)": r"MSELoss is called with \(prediction, target\), not with 1 arguments",
     "nn.CrossEntropyLoss()(X, [0, 1], 2)": r"CrossEntropyLoss is called with \(logits, labels\), not with 3 arguments",
     "nn.Sequential([nn.ReLU()])": r"a module or a function \(write \*layers to give those of a list\), not \[ReLU",

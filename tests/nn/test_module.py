@@ -461,9 +461,8 @@ def test_a_thousand_nested_modules():
     model.load_state_dict(model.state_dict())
     assert repr(model).count("Sequential") == repr(nested(20)).count("Sequential") + 1
     assert "Sequential(...)" in repr(model)
-    with pytest.raises(RecursionError) as caught:
+    with pytest.raises(RecursionError):
         model(np.ones((1, 2)))
-    assert "sys.setrecursionlimit, or put the layers into one Sequential" in caught.value.__notes__[0]
     with pytest.raises(RecursionError):
         model.summary((1, 2))
     assert nested(100)(np.ones((1, 2))).shape == (1, 2)
