@@ -346,7 +346,9 @@ class ReduceLROnPlateau(Answering):
             self.bad_steps = 0
             for group in self.optimiser.param_groups:
                 rate = float(group["lr"])
-                group["lr"] = min(rate, max(rate * self.factor, self.min_lr))
+                reduced = max(rate * self.factor, self.min_lr)
+                if rate - reduced > 1e-8:  # as in PyTorch
+                    group["lr"] = reduced
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best figure so far, and the number of steps since."""
