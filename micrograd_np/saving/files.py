@@ -146,9 +146,9 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
         raise LoadError("\n  ".join([f"{path} does not fit{cause}; nothing was changed.", *wrong]))
     before = state_copy(ours)
     try:
-        return put_values(ours, given)
+        return put_values(ours, given, put_value)
     except BaseException:
-        put_back(ours, before)
+        put_values(ours, before, put_back)
         raise
 
 
@@ -189,11 +189,25 @@ def kind_of(value: Any) -> str:
     return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
 
 
-def put_values(ours: Any, given: Any) -> Any:
+def put_values(ours: Any, given: Any, put: Callable[[Any, Any], Any]) -> Any:
     """Put values that fit in their places; numbers and strings, which have none, are returned."""
+    if isinstance(ours, dict):
+        ours.update({key: put_values(ours[key], value, put) for key, value in given.items()})
+    elif isinstance(ours, list | tuple):
+        parts = [put_values(mine, theirs, put) for mine, theirs in zip(ours, given, strict=True)]
+        if isinstance(ours, tuple):
+            return tuple(parts)
+        ours[:] = parts
+    else:
+        return put(ours, given)
+    return ours
+
+
+def put_value(ours: Any, given: Any) -> Any:
+    """Put a value that is no container in its place."""
     if hasattr(ours, "load_state_dict"):
         if isinstance(given, State):
-            put_values(state_of(ours).generators, given.generators)
+            put_values(state_of(ours).generators, given.generators, put_value)
         ours.load_state_dict(dict(given))
     elif isinstance(ours, Tensor):
         ours.data = given
@@ -201,28 +215,15 @@ def put_values(ours: Any, given: Any) -> Any:
         ours[...] = given
     elif isinstance(ours, np.random.Generator):
         ours.bit_generator.state = given.bit_generator.state
-    elif isinstance(ours, dict):
-        ours.update({key: put_values(ours[key], value) for key, value in given.items()})
-    elif isinstance(ours, list):
-        ours[:] = [put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
-    elif isinstance(ours, tuple):
-        return tuple(put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
     else:
         return given
     return ours
 
 
 def put_back(ours: Any, before: Any) -> Any:
-    """Undo a load part by part: a part that refuses its old values refused the new ones, too."""
-    if isinstance(ours, dict):
-        ours.update({key: put_back(ours[key], value) for key, value in before.items()})
-    elif isinstance(ours, list):
-        ours[:] = map(put_back, ours, before)
-    elif isinstance(ours, tuple):
-        return tuple(map(put_back, ours, before))
-    else:
-        with suppress(Exception):
-            return put_values(ours, before)
+    """Undo a load of a part: one that refuses its old values refused the new ones, too."""
+    with suppress(Exception):
+        return put_value(ours, before)
     return ours
 
 
@@ -282,7 +283,11 @@ def encode(value: Any, at: Path, arrays: Arrays) -> Any:
     if isinstance(value, dict):  # an OrderedDict or defaultdict comes back as a dict
         return {"dict": [[key_of(key, at), encode(x, (*at, key), arrays)] for key, x in value.items()]}
     if isinstance(value, Tensor):
-        check_leaf(value, at)
+        if value.op is not None:
+            made = f"{describe(value, 'a tensor')}, made by {value.op.name}"
+            raise ArgumentTypeError(
+                f"{dotted(at)} is {made}, and a file keeps no graph. Save .detach() or .item() of it."
+            )
         what = "parameter" if isinstance(value, Parameter) else "tensor"
         return {what: [put_aside(value.data, at, arrays), value.requires_grad, value.name]}
     if isinstance(value, np.generic):
@@ -344,15 +349,6 @@ def key_of(key: Any, at: Path) -> Any:
     if type(key) not in (str, int):
         raise ArgumentTypeError(f"{dotted(at)} has the key {key!r}; what is saved has strings or integers as keys.")
     return key
-
-
-def check_leaf(value: Tensor, at: Path) -> None:
-    """Raise for a Tensor with a graph."""
-    if value.op is not None:
-        raise ArgumentTypeError(
-            f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
-            ".detach() of it, or .item()."
-        )
 
 
 def put_aside(array: Any, at: Path, arrays: Arrays) -> str:

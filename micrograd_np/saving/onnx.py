@@ -95,10 +95,6 @@ class Graph:
         """Return the names of a step's inputs, cast to one dtype: the result's unless another is given."""
         return [self.name(x, dtype or step.output.dtype) for x in step.inputs]
 
-    def kind(self, x: Any) -> Any:
-        """Return the dtype of a value, or a number as it is: what np.result_type takes."""
-        return x.dtype if isinstance(x, Value) else x
-
     def arithmetic(self, dtype: Any) -> Callable[..., str]:
         """Return a function that adds a node; its operands are names, or numbers, which become arrays of the dtype."""
         return lambda kind, *inputs: self.node(
@@ -244,7 +240,8 @@ def elementwise(kind: str) -> Nodes:
     """Return a form of one node; its operands are cast to the dtype that NumPy promotes them to."""
 
     def nodes(g: Any, step: Any) -> Any:
-        dtype = step.output.dtype if step.output.dtype.kind == "f" else np.result_type(*map(g.kind, step.inputs))
+        kinds = [x.dtype if isinstance(x, Value) else x for x in step.inputs]
+        dtype = step.output.dtype if step.output.dtype.kind == "f" else np.result_type(*kinds)
         name = g.node(kind, *g.operands(step, dtype))
         return name if step.output.dtype == bool else g.cast(name, dtype, step.output.dtype)
 

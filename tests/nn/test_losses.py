@@ -112,7 +112,11 @@ BAD = [
     (lambda: nn.cross_entropy(EMPTY, np.ones(0, int), weight=WEIGHT), ValueError, "an empty batch"),
     (lambda: nn.binary_cross_entropy(P, TRUTH), ValueError, "probabilities from 0 to 1. For logits write"),
     (lambda: nn.binary_cross_entropy(CHANCE, 3 * TRUTH), ValueError, "targets and probabilities from 0 to 1"),
-    (lambda: nn.binary_cross_entropy_with_logits(P, TRUTH * np.nan), ValueError, "targets and probabilities from 0 to 1"),
+    (
+        lambda: nn.binary_cross_entropy_with_logits(P, TRUTH * np.nan),
+        ValueError,
+        "targets and probabilities from 0 to 1",
+    ),
     (
         lambda: nn.binary_cross_entropy_with_logits(P, -TRUTH, pos_weight=np.array(3.0)),
         ValueError,
