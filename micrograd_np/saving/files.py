@@ -284,9 +284,9 @@ def encode(value: Any, at: Path, arrays: Arrays) -> Any:
         return {"dict": [[key_of(key, at), encode(x, (*at, key), arrays)] for key, x in value.items()]}
     if isinstance(value, Tensor):
         if value.op is not None:
-            made = f"{describe(value, 'a tensor')}, made by {value.op.name}"
             raise ArgumentTypeError(
-                f"{dotted(at)} is {made}, and a file keeps no graph. Save .detach() or .item() of it."
+                f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. "
+                "Save .detach() of it, or .item()."
             )
         what = "parameter" if isinstance(value, Parameter) else "tensor"
         return {what: [put_aside(value.data, at, arrays), value.requires_grad, value.name]}
