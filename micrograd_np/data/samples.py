@@ -238,12 +238,10 @@ def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     """The arguments as arrays of equally many samples, at least one, without nan or inf."""
     checked = [as_array(x) for x in arrays]
     names = [describe(x, f"array {i}") for i, x in enumerate(checked)]
-    if not checked or not all(x.ndim for x in checked):
-        raise ArgumentError("samples are the first axis of an array: give one array or more, each with an axis.")
-    if len({len(x) for x in checked}) > 1:
-        raise ArgumentError(f"{', '.join(names)} have different numbers of samples, the lengths of their first axes.")
-    if not len(checked[0]):
-        raise ArgumentError(f"{', '.join(names)}: there are no samples.")
+    sizes = {len(x) if x.ndim else 0 for x in checked}
+    if len(sizes) != 1 or 0 in sizes:
+        given = ", ".join(names) or "none"
+        raise ArgumentError(f"give arrays of equally many samples on the first axis, at least one, not {given}.")
     for x, name in zip(checked, names, strict=True):
         check_all_finite(x, name)
     return checked

@@ -119,17 +119,15 @@ class MultiheadAttention(Module):
         """Query, key and value as arrays with the batch first; raise if their shapes do not belong together."""
         arrays = [checked_input(self, x, self.in_proj_weight, self.in_proj_weight.shape[1]) for x in inputs]
         turned = q, k, v = [self._swap_batch(x) for x in arrays]
-        wrong = ""
-        if {x.ndim for x in arrays} not in ({2}, {3}):
-            wrong = "all must have three axes, or all two, (L, E)"
-        elif not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-            wrong = f"batches of {', '.join(str(len(x)) for x in turned)} must be of one size"
-        elif k.shape[-2] != v.shape[-2]:
-            wrong = f"key has {k.shape[-2]} positions and value {v.shape[-2]}, and they must have as many"
-        if wrong:
+        axes = {x.ndim for x in arrays}
+        batches_differ = not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+        if axes not in ({2}, {3}) or batches_differ or k.shape[-2] != v.shape[-2]:
             order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
             given = ", ".join(map(describe, arrays, ("query", "key", "value")))
-            raise ShapeError(f"MultiheadAttention reads {given} as {order}: {wrong}.")
+            raise ShapeError(
+                f"MultiheadAttention reads {given} as {order}: all must have three axes, or all two, (L, E), with one "
+                "number of samples N, and key and value one length."
+            )
         return [q] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
 
     def _projections(self, inputs: list[Any]) -> list[Any]:

@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from ..ops.primitive import Primitive, as_array
 from .init import drawn, uniform
 from .layers import Dropout
 from .module import Module, documented_like
-from .validation import check_dtype, checked_input, in_words
+from .validation import check_dtype, checked_input
 
 
 class Cell(Module):
@@ -95,20 +95,14 @@ class Cell(Module):
 def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """The parts of a state as arrays; raise if their number or shape is wrong. `layer` is named in the messages."""
     names = cell._state_names
-    parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
-    if len(parts) != len(names):
-        kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
-        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else in_words(state)
-        raise ArgumentError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
-    arrays = tuple(as_array(part) for part in parts)
-    for name, part in zip(names, arrays, strict=True):
-        if part.shape != shape:
-            raise ShapeError(
-                f"the state of this {type(layer).__name__} must have shape {shape}, and {describe(part, name)} is "
-                "given."
-            )
+    parts = tuple(map(as_array, state if isinstance(state, tuple | list) and len(names) > 1 else (state,)))
+    if len(parts) != len(names) or any(part.shape != shape for part in parts):
+        needed = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
+        given = ", ".join(describe(part, "given") for part in parts)
+        raise ShapeError(f"the state of this {type(layer).__name__} must be {needed} of shape {shape}, not {given}.")
+    for part in parts:
         check_dtype(layer, part, cell.weight_hh)
-    return arrays
+    return parts
 
 
 class RNNCell(Cell):

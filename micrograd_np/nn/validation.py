@@ -15,10 +15,11 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
-from ..cures import misfit
+from ..cures import answering, misfit
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
 
+PACKAGE = __name__.partition(".")[0] + "."
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -94,7 +95,7 @@ KINDS |= {
         (DECAY, "dropout p"),
         (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine frozen"),
         (FLAG, "is_causal need_weights nesterov quiet resume set_to_none shuffle"),
-        (FUNCTION, "init lr_lambda"),
+        (FUNCTION, "before_step init lr_lambda on_epoch on_step"),
         (AXIS, "axis end_dim start_dim"),
         (ARRAY, "pos_weight weight"),
     )
@@ -122,6 +123,16 @@ def checked(function: F) -> F:
         return function(*args, **options)
 
     return call  # type: ignore[return-value]
+
+
+class Checked:
+    """A base of classes whose `__init__` is checked; that of a user's subclass has names of its own, and is not."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            check = checked if cls.__module__.startswith(PACKAGE) else answering
+            cls.__init__ = check(cls.__init__)  # type: ignore[method-assign]
 
 
 def checked_arguments(owner: Any, signature: inspect.Signature, args: Any, options: dict[str, Any]) -> dict[str, Any]:

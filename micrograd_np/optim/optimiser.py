@@ -16,9 +16,9 @@ from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError, UnknownNameError
 from ..core.tensor import Tensor, as_ndarray, init_leaf
 from ..core.versions import memory_of
-from ..cures import Answering, unknown_argument
+from ..cures import unknown_argument
 from ..nn.module import Module, clear_gradients, load
-from ..nn.validation import NONNEGATIVE, NUMBER, Kind, in_words, require
+from ..nn.validation import NONNEGATIVE, NUMBER, Checked, Kind, in_words, require
 
 
 class Option(Tensor):
@@ -193,16 +193,14 @@ class Joined(Unit):
     """
 
     def prepare(self) -> None:
-        self.sizes = [x.size for x in self.arrays]
-        self.starts = [0, *accumulate(self.sizes[:-1])]
-        count = sum(self.sizes)
+        count = sum(x.size for x in self.arrays)
         self.p = self.buffer("parameters", self.arrays[0].dtype, count)
         self.g = np.empty_like(self.p, self.precision)
         self.scratch = self.buffer("scratch", self.precision, count)
         self.parameters = list(zip(parts(self.p, self.arrays), self.arrays, strict=True))
         self.gradients = list(zip(parts(self.g, self.arrays), self.numbers, strict=True))
         self.state = {}
-        self.counts = {}  # of states that are one number for each parameter, such as a count of steps
+        self.counts = []  # the states that are one number for each parameter, such as a count of steps
         for name in self.states[0]:
             held = [state[name]._data for state in self.states]
             entries = np.concatenate(held, axis=None)
@@ -210,7 +208,7 @@ class Joined(Unit):
                 state[name]._data = part
             is_count = any(x.shape != p.shape for x, p in zip(held, self.arrays, strict=True))
             if is_count:
-                self.counts[name] = entries
+                self.counts.append(entries)
             self.state[name] = entries[:1] if is_count else entries
 
     def gradient(self, gradients: list[Any]) -> Any:
@@ -219,18 +217,16 @@ class Joined(Unit):
         return self.g
 
     def update(self, optimiser: Optimiser, g: Any) -> None:
+        if any(len(set(entries.tolist())) > 1 for entries in self.counts):  # some were frozen for a while
+            for part, i in self.gradients:
+                Unit(optimiser, self.group, [i]).update(optimiser, part)
+            return
         for part, x in self.parameters:
             part[...] = x
-        # One number for all entries, or where they differ one for each.
-        state, apart = self.state, {}
-        for name, x in self.counts.items():
-            if len(set(x.tolist())) > 1:
-                apart[name] = np.repeat(x, self.sizes)
-                state = state | apart
         optimiser._scratch = self.scratch
-        optimiser.update(self.p, g, state, **self.current_options())
-        for name, entries in self.counts.items():
-            entries[...] = apart[name][self.starts] if name in apart else entries[0]
+        optimiser.update(self.p, g, self.state, **self.current_options())
+        for entries in self.counts:
+            entries[...] = entries[0]
         for part, x in self.parameters:
             x[...] = part
 
@@ -241,7 +237,7 @@ def parts(entries: Any, arrays: list[Any]) -> list[Any]:
     return [entries[stop - x.size : stop].reshape(x.shape) for stop, x in zip(stops, arrays, strict=True)]
 
 
-class Optimiser(Answering):
+class Optimiser(Checked):
     """The base of optimisers: write `update(p, g, state, **options)`, which changes p in place.
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of

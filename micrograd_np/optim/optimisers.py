@@ -76,7 +76,6 @@ class SGD(Optimiser):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        validate(self, nesterov=nesterov)
         if nesterov and not momentum:
             raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
         self.nesterov = nesterov

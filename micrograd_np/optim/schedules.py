@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..cures import Answering
-from ..nn.validation import COUNT, POSITIVE, SIZE, instance_of, one_of, require, validate
+from ..nn.validation import COUNT, POSITIVE, Checked, instance_of, one_of, require
 from .optimiser import Optimiser
 
 OPTIMISER = instance_of(Optimiser)
 
 
-class Schedule(Answering):
+class Schedule(Checked):
     """The base of schedules: write `rate(base, t)`, the learning rate after t steps of a group that began with base.
 
     A schedule sets the learning rate when it is made, and at each `step()`, which is called after the optimiser's.
@@ -110,7 +109,6 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, lr_lambda: Callable[[int], float]) -> None:
-        validate(self, lr_lambda=lr_lambda)
         self.factor = lr_lambda
         super().__init__(optimiser)
 
@@ -143,7 +141,6 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, step_size: int, gamma: float = 0.1) -> None:
-        validate(self, step_size=step_size, gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimiser)
 
@@ -176,7 +173,6 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, T_max: int, eta_min: float = 0.0) -> None:
-        validate(self, T_max=T_max, eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimiser)
 
@@ -211,7 +207,6 @@ class LinearLR(Schedule):
     def __init__(
         self, optimiser: Optimiser, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
-        validate(self, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimiser)
 
@@ -248,22 +243,14 @@ class SequentialLR(Schedule):
 
     def __init__(self, optimiser: Optimiser, schedules: Sequence[Schedule], milestones: Sequence[int]) -> None:
         require(self, OPTIMISER, optimiser=optimiser)
-        schedules, milestones = list(schedules), list(milestones)
-        for schedule in schedules:
-            require(self, instance_of(Schedule), **{"each of the schedules": schedule})
-            if schedule.optimiser is not optimiser:
-                raise ArgumentError("SequentialLR: each of the schedules must be one of the same optimiser.")
-        for start, end in pairwise([0, *milestones]):
-            require(self, SIZE, **{"each of the milestones": end})
-            if end <= start:
-                raise ArgumentError(f"SequentialLR: milestones must increase, and {end} follows {start}.")
-        if not schedules:
-            raise ArgumentError("SequentialLR: needs one schedule or more, and got an empty list.")
-        if len(schedules) != len(milestones) + 1:
+        starts = [0, *milestones]
+        fits = all(isinstance(schedule, Schedule) and schedule.optimiser is optimiser for schedule in schedules)
+        if not fits or len(schedules) != len(starts) or any(not start < end for start, end in pairwise(starts)):
             raise ArgumentError(
-                f"SequentialLR: {len(schedules)} schedules need {len(schedules) - 1} milestones, not {len(milestones)}."
+                "SequentialLR takes schedules of this optimiser, one or more, and as milestones the steps at which the "
+                f"second and the later ones begin, which increase: not {schedules} and {milestones}."
             )
-        self.schedules, self.starts = schedules, [0, *milestones]
+        self.schedules, self.starts = schedules, starts
         super().__init__(optimiser)
 
     def rate(self, base: float, t: int) -> float:
@@ -271,7 +258,7 @@ class SequentialLR(Schedule):
         return self.schedules[now].rate(base, t - self.starts[now])
 
 
-class ReduceLROnPlateau(Answering):
+class ReduceLROnPlateau(Checked):
     """Multiplies the learning rates by factor when more than `patience` steps in a row brought no better figure.
 
     Parameters
@@ -313,7 +300,6 @@ class ReduceLROnPlateau(Answering):
         require(self, one_of("min", "max"), mode=mode)
         require(self, COUNT, patience=patience)
         require(self, POSITIVE, factor=factor)
-        validate(self, threshold=threshold, min_lr=min_lr)
         if factor >= 1:
             raise ArgumentError(
                 f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."

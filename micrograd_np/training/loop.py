@@ -102,9 +102,7 @@ def fit(
     """
     metrics = {} if metrics is None else metrics
     require("fit", SIZE, patience=1 if patience is None else patience)
-    hooks: dict[str, Any] = {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}
-    hooks |= {f"metrics[{name!r}]": metric for name, metric in metrics.items()}
-    require("fit", FUNCTION, **{name: hook for name, hook in hooks.items() if hook is not None})
+    require("fit", FUNCTION, **{f"metrics[{name!r}]": metric for name, metric in metrics.items()})
     if taken := {"loss", "val_loss"} & set(metrics):
         raise ArgumentError(f'fit: the history has a "{min(taken)}" of what is trained; give the metric another name.')
     if schedule is not None and not callable(getattr(schedule, "step", None)):
@@ -255,17 +253,12 @@ def batches_of(what: str, data: Any, **how: Any) -> MakeBatches:
         return cast(MakeBatches, data)
     if isinstance(data, Batches):
         return lambda: data
-    if isinstance(data, tuple | list) and data and all(map(looks_like_batch, data)):
-        raise ArgumentTypeError(
-            f"fit: {what} must be a pair of arrays (x, y), but is a {type(data).__name__} of {len(data)} tuples or "
-            f"lists of arrays. If these are batches (x, y), write {what}=lambda: {what}; if each is to be one array, "
-            "join its parts with np.stack."
-        )
-    if isinstance(data, tuple | list) and len(data) > 1:
+    if isinstance(data, tuple | list) and len(data) > 1 and not all(map(looks_like_batch, data)):
         return lambda: batches(*data, **how)
     raise ArgumentTypeError(
         f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not "
-        f"{in_words(data)}. For batches of your own write {what}=mg.data.batches(x, y, 32, rng=rng)."
+        f"{in_words(data)}. For batches of your own write {what}=lambda: {what}, or make them with mg.data.batches. If "
+        "a tuple or list is to be one array, write np.stack."
     )
 
 
@@ -277,7 +270,7 @@ def looks_like_batch(value: Any) -> bool:
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
     """Take one step on a batch; return its loss and metrics."""
     *inputs, target = checked_batch(batch)
-    with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, and check_loss raises
+    with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, which raises
         prediction = run.model(*inputs)
         cost = loss(prediction, target)
         if not isinstance(cost, Tensor):
@@ -286,7 +279,12 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
                 f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
         figures = {"loss": as_float("loss(model(x), y)", cost)}
-        check_loss(run, figures["loss"])
+        if not math.isfinite(figures["loss"]):
+            raise NonFiniteError(
+                f"the loss is {figures['loss']} in step {run.step + 1}, epoch {run.epoch + 1}. If it grew before, the "
+                f"learning rate ({run.optimiser.lr:g}) is too high: lower it, or clip gradients in before_step. Else "
+                "look at the data, the first weights and the loss. mg.detect_anomaly() names the op that made it."
+            )
         run.optimiser.zero_grad()
         cost.backward()
     if before_step:
@@ -301,23 +299,6 @@ def checked_batch(batch: Any) -> Any:
     if isinstance(batch, tuple | list) and len(batch) > 1:
         return batch
     raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
-
-
-def check_loss(run: Run, loss: float) -> None:
-    """Raise if the loss is nan or inf, with the last losses in the message; else remember it for that message."""
-    if not math.isfinite(loss):
-        advice = "Look at the data, the first weights and the loss."
-        if run.recent:
-            before = ", ".join(f"{value:.3g}" for value in run.recent)
-            advice = (
-                f"The losses before it: {before}. If they grew, the learning rate ({run.optimiser.lr:g}) is too high: "
-                "lower it, or clip gradients in before_step."
-            )
-        raise NonFiniteError(
-            f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {advice} mg.detect_anomaly() names the "
-            "op that made the first nan or inf."
-        )
-    run.recent.append(loss)
 
 
 def measured(metrics: Metrics, prediction: Any, target: Any) -> Figures:

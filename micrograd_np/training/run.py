@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,8 +90,6 @@ class Run:
         How many were completed.
     best : dict
         The lowest loss, its epoch, and the model's state then, where there is a patience.
-    recent : deque of float
-        The losses of the last steps.
 
     Examples
     --------
@@ -115,7 +112,6 @@ class Run:
     epoch: int = 0
     step: int = 0
     best: dict[str, Any] = field(default_factory=dict)
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
     def _check_model(self) -> None:
         """Raise if the model has parameters that the optimiser was not given."""

@@ -288,11 +288,11 @@ CASES = {
         {
             "optimiser": OPTIMISERS,
             "schedules": [
-                ([], "needs one schedule or more"),
-                ([3], "must be a Schedule, not 3"),
-                ([optim.LambdaLR(OTHER, rate)], "of the same optimiser"),
+                ([], "takes schedules of this optimiser, one or more"),
+                ([3], "takes schedules of this optimiser, one or more"),
+                ([optim.LambdaLR(OTHER, rate)], "takes schedules of this optimiser"),
             ],
-            "milestones": [([3], "1 schedules need 0 milestones, not 1"), ([2, 1], "increase, and 1 follows 2")],
+            "milestones": [([3], "milestones the steps at which"), ([2, 1], "which increase")],
         },
     ),
     optim.ReduceLROnPlateau: (

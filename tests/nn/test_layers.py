@@ -420,7 +420,10 @@ BAD = [
     (lambda: nn.Dropout(1.0), "Dropout: p must be a number of at least 0 and below 1, not 1.0"),
     (lambda: nn.Embedding(3, 2)(np.array([0, 3])), "ids count from 0 to 2"),
     (lambda: nn.RNNCell(4, 2)(FEW), "RNNCell takes 4 features"),
-    (lambda: nn.RNNCell(3, 2)(FEW, FEW), r"state of this RNNCell must have shape \(2, 2\), and FEW \(2, 3\)"),
+    (
+        lambda: nn.RNNCell(3, 2)(FEW, FEW),
+        r"state of this RNNCell must be one array h of shape \(2, 2\), not FEW \(2, 3\)",
+    ),
     (lambda: nn.RNNCell(3, 2, nonlinearity="sin"), "nonlinearity must be one of 'tanh', 'relu', not 'sin'"),
     (lambda: nn.MultiheadAttention(5, 2), "num_heads=2 does not divide embed_dim=5"),
     (lambda: nn.MultiheadAttention(4, 2)(FEW, FEW, FEW), "takes 4 features"),

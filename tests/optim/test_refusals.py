@@ -37,8 +37,8 @@ BAD_PARAMETERS = [
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode must be one of 'min', 'max', not 'low'"),
     (lambda: optim.SGD([W], lr=np.nan), ValueError, "SGD: lr must be a number of at least 0, not nan"),
     (lambda: setattr(optim.SGD([W]), "lr", np.inf), ValueError, "SGD: lr must be a number of at least 0, not inf"),
-    (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "needs one schedule or more"),
-    (lambda: optim.SequentialLR(optim.SGD([W]), [], []), ValueError, "needs one schedule or more"),
+    (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "takes schedules of this optimiser, one or more"),
+    (lambda: optim.SequentialLR(optim.SGD([W]), [], []), ValueError, "takes schedules of this optimiser, one or more"),
 ]
 
 
