@@ -271,12 +271,10 @@ class Module:
         dtype : dtype, optional
             The dtype of the input; the first parameter's without it. `int` for ids.
         """
-        if not input_shapes:
-            raise ArgumentTypeError("summary needs the shape of an input, the batch included: model.summary((1, 64)).")
         return Listing(summary_table(self, input_shapes, dtype))
 
     def __repr__(self) -> str:
-        return module_text(self)
+        return value_text(self)
 
     _default_repr = __repr__  # where it is overridden, value_text asks for the module's own text
 
@@ -305,9 +303,6 @@ def documented_like(base: type) -> Callable[[Any], Any]:
     return document
 
 
-CONTAINERS = (dict, list, tuple)
-
-
 def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
     """Yield (path, part, role) of a module's tensors and modules, in the order in which they were set, each once.
 
@@ -318,7 +313,7 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
     stack: list[tuple[str, Any, Any, str]] = [("", root, None, "")]
     while stack:
         path, value, owner, local = stack.pop()
-        if not isinstance(value, (Tensor, Module, also, *CONTAINERS)) or id(value) in seen:
+        if not isinstance(value, (Tensor, Module, also, dict, list, tuple)) or id(value) in seen:
             continue
         seen.add(id(value))
         if isinstance(value, Tensor):
@@ -326,37 +321,68 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
             if role:
                 yield path, value, role
             continue
-        if not isinstance(value, CONTAINERS):
+        parts: Any
+        if isinstance(value, dict):
+            parts = value.items()
+        elif isinstance(value, list | tuple):
+            parts = enumerate(value)
+        else:
             yield path, value, type(value)
             owner, local = value, ""
-        for key, child in reversed(children(value)):
+            parts = vars(value).items() if isinstance(value, Module) else ()
+        for key, child in reversed(list(parts)):
             stack.append((f"{path}.{key}" if path else str(key), child, owner, f"{local}.{key}" if local else str(key)))
-
-
-def children(value: Any) -> list[tuple[Any, Any]]:
-    """(key, child) of a module or a container."""
-    if isinstance(value, Module):
-        return list(vars(value).items())
-    if isinstance(value, dict):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, list | tuple) else []
 
 
 @no_grad()
 def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write a state into tensors of the same names, shapes and dtypes; or nothing, and list what differs."""
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {printable(str(name))}" for name in given.keys() - tensors.keys()]
-    for name in tensors.keys() & given.keys():
-        ours, theirs = tensors[name], given[name]
-        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-            wrong.append(f"{name}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
-    if wrong:
-        listed = "\n  ".join(sorted(wrong))
-        raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
+    if wrong := sorted(mismatches(tensors, given)):
+        raise ArgumentError("\n  ".join([f"this state does not fit {owner}; nothing was changed.", *wrong]))
     for name, tensor in tensors.items():
         tensor.data = given[name]
+
+
+# Kinds of values that take each other's place; None is a place for any of them.
+PLAIN: dict[str, Any] = {"True or False": bool, "a number": (int, float, complex), "a text": str, "None": type(None)}
+
+
+def mismatches(
+    ours: Any, given: Any, at: tuple[Any, ...] = (), opened: Callable[[Any, Any], Any] = lambda value, other: value
+) -> Iterator[str]:
+    """Lines on what is missing, what is unknown, what is of another shape or dtype, and what cannot be written to.
+
+    `opened(value, other)` returns the parts of an object that has a state, by name, and any other value as it is.
+    """
+    mine, theirs = opened(ours, given), opened(given, ours)
+    if isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
+        mine, theirs = dict(enumerate(mine)), dict(enumerate(theirs))
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
+        yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
+        for key in mine.keys() & theirs.keys():
+            yield from mismatches(mine[key], theirs[key], (*at, key), opened)
+    elif mine is not None and kind_of(mine) != kind_of(theirs):
+        yield f"{dotted(at)}: {kind_of(theirs)} given, {kind_of(mine)} needed"
+    elif isinstance(mine, np.ndarray) and not mine.flags.writeable:
+        yield f"{dotted(at)}: the array to load into is read-only; give a copy of it"
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a value, as an error names it."""
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return f"{value.shape} {value.dtype.newbyteorder('=')}"
+    if isinstance(value, np.random.Generator):
+        return f"a {type(value.bit_generator).__name__} generator"
+    if isinstance(value, dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
+
+
+def dotted(at: tuple[Any, ...]) -> str:
+    """A place in a state, for a message."""
+    return printable(".".join(map(str, at))) or "the state"
 
 
 cures.install(Module, "Module")
@@ -386,21 +412,6 @@ WIDTH = 100
 DEEPEST = 20  # levels of nesting that are shown; a much deeper text would exceed Python's recursion limit
 
 
-def module_text(module: Any, depth: int = 0, around: tuple[Any, ...] = ()) -> str:
-    """`Linear(weight=Parameter(2, 3), bias=None)`: all attributes except private ones, generators and `training`."""
-    attributes = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
-    if depth >= DEEPEST:
-        return f"{type(module).__name__}(...)"
-    return call_text(
-        type(module).__name__,
-        [
-            f"{name}={value_text(value, depth + 1, (*around, module))}"
-            for name, value in attributes.items()
-            if not isinstance(value, np.random.Generator)
-        ],
-    )
-
-
 def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
     """Return the parts in brackets, on one line if they fit, else one on each line."""
     line = f"{name}{brackets[0]}{', '.join(parts)}{brackets[1]}"
@@ -410,20 +421,29 @@ def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
     return f"{name}{brackets[0]}\n{lines},\n{brackets[1]}"
 
 
-def value_text(value: Any, depth: int, around: tuple[Any, ...]) -> str:
-    """Return an attribute as text; one that contains itself, or is nested too deep, is `...`."""
-    if any(value is each for each in around) or depth > DEEPEST:
+def value_text(value: Any, around: tuple[Any, ...] = ()) -> str:
+    """An attribute as text, such as `Linear(weight=Parameter(2, 3), bias=None)`; one that contains itself is `...`.
+
+    Of a module, all attributes are shown except private ones, generators and `training`.
+    """
+    if any(value is each for each in around):
         return "..."
+    inside = (*around, value)
     if isinstance(value, Tensor | np.ndarray):
         return f"{type(value).__name__}{value.shape}"
     if isinstance(value, list):
-        return call_text("", [value_text(part, depth, (*around, value)) for part in value], "[]")
+        return call_text("", [value_text(part, inside) for part in value], "[]")
     if isinstance(value, dict):
-        parts = [f"{printable(str(key))}: {value_text(part, depth, (*around, value))}" for key, part in value.items()]
-        return call_text("", parts, "{}")
-    if type(value).__repr__ is getattr(type(value), "_default_repr", None):
-        return module_text(value, depth, around)
-    return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
+        return call_text(
+            "", [f"{printable(str(key))}: {value_text(part, inside)}" for key, part in value.items()], "{}"
+        )
+    if type(value).__repr__ is not getattr(type(value), "_default_repr", None):
+        return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
+    if sum(isinstance(each, Module) for each in around) >= DEEPEST:
+        return f"{type(value).__name__}(...)"
+    shown = {name: part for name, part in vars(value).items() if name[0] != "_" and name != "training"}
+    parts = [(name, part) for name, part in shown.items() if not isinstance(part, np.random.Generator)]
+    return call_text(type(value).__name__, [f"{name}={value_text(part, inside)}" for name, part in parts])
 
 
 def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:

@@ -13,7 +13,7 @@ from ..core.tensor import Tensor
 from ..ops.calls import in_single
 from ..ops.layers import along_channels, batch_norm, floating, last_axes, layer_norm
 from .module import Module, Parameter, documented_like
-from .validation import FRACTION, SIZE, checked_input, require
+from .validation import FRACTION, checked_input, require
 
 
 class BatchNorm(Module):
@@ -172,21 +172,11 @@ class LayerNorm(Module):
         dtype: Any = float,
     ) -> None:
         self.normalized_shape, self.eps = normalized_shape, eps
-        shape = checked_shape(self, normalized_shape)
-        self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
-        self.bias: Any = Parameter(np.zeros(shape), dtype=dtype) if elementwise_affine and bias else None
+        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
+        self.bias: Any = Parameter(np.zeros(normalized_shape), dtype=dtype) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
         return layer_norm(checked_input(self, x, self.weight), self.normalized_shape, self.weight, self.bias, self.eps)
-
-
-def checked_shape(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
-    """Return normalized_shape as a tuple; raise unless it has at least one size, and each is at least 1."""
-    several = isinstance(normalized_shape, tuple | list) and len(normalized_shape) > 0
-    shape = tuple(normalized_shape) if several else (normalized_shape,)
-    for size in shape:
-        require(layer, SIZE, normalized_shape=size)
-    return shape
 
 
 class RMSNorm(Module):
@@ -223,8 +213,7 @@ class RMSNorm(Module):
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = float
     ) -> None:
         self.normalized_shape, self.eps = normalized_shape, eps
-        shape = checked_shape(self, normalized_shape)
-        self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
+        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
         x = floating(checked_input(self, x, self.weight))

@@ -56,6 +56,12 @@ def is_floating(dtype: Any) -> bool:
         return False
 
 
+def is_shape(value: Any) -> bool:
+    """True for a size, or a tuple or list of one size or more."""
+    sizes = value if isinstance(value, tuple | list) and value else [value]
+    return all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in sizes)
+
+
 SIZE = Kind("a whole number of at least 1", Integral, lambda n: n >= 1)
 COUNT = Kind("a whole number of at least 0", Integral, lambda n: n >= 0)
 NUMBER = Kind("a finite number", Real, math.isfinite)
@@ -76,6 +82,7 @@ KINDS: dict[str, Kind] = {
     "loss": FUNCTION._replace(text="a function, such as mg.nn.mse_loss"),
     "metrics": Kind("a dict of functions, such as metrics={'accuracy': accuracy}", Mapping),
     "nonlinearity": one_of("tanh", "relu"),
+    "normalized_shape": Kind("one size or several, each a whole number of at least 1", object, is_shape),
     "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
     "size": SIZE._replace(text="a number of samples of at least 1, such as size=32"),
     "reduction": one_of("mean", "sum", "none"),

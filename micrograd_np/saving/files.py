@@ -20,14 +20,10 @@ import numpy as np
 
 from ..core.context import no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError, FileError, LoadError, describe
-from ..core.names import printable
 from ..core.tensor import Tensor
-from ..nn.module import Module, Parameter, walk
+from ..nn.module import Module, Parameter, dotted, mismatches, walk
 from ..nn.validation import existing_file
 from .formats import check_digests, format_of, reading, write_manifest
-
-# Kinds of values that take each other's place; None is a place for any of them.
-PLAIN: dict[str, Any] = {"True or False": bool, "a number": (int, float, complex), "a text": str, "None": type(None)}
 
 
 def save(path: str | os.PathLike[str], state: Any) -> None:
@@ -139,7 +135,7 @@ def sync_folder(folder: str) -> None:
 @no_grad()
 def put_into(ours: Any, given: Any, path: Any) -> Any:
     """Write the state in a file into modules, optimisers, Tensors, arrays and Generators; returns what holds it."""
-    wrong = sorted(mismatches(ours, given, ()))
+    wrong = sorted(mismatches(ours, given, opened=opened))
     if wrong:
         other = any("groups." in line and not line.endswith("needed") for line in wrong)
         cause = ": it is of another optimiser, or of one with other options" if other else ""
@@ -152,22 +148,6 @@ def put_into(ours: Any, given: Any, path: Any) -> Any:
         raise
 
 
-def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
-    """Lines on what is missing, what is unknown, what is of another shape or dtype, and what cannot be written to."""
-    mine, theirs = opened(ours, given), opened(given, ours)
-    if isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
-        mine, theirs = dict(enumerate(mine)), dict(enumerate(theirs))
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
-        yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
-        for key in mine.keys() & theirs.keys():
-            yield from mismatches(mine[key], theirs[key], (*at, key))
-    elif mine is not None and kind_of(mine) != kind_of(theirs):
-        yield f"{dotted(at)}: {kind_of(theirs)} given, {kind_of(mine)} needed"
-    elif isinstance(mine, np.ndarray) and not mine.flags.writeable:
-        yield f"{dotted(at)}: the array to load into is read-only; give a copy of it"
-
-
 def opened(value: Any, other: Any) -> Any:
     """The parts of a value, by name. A bare state_dict holds no generators, and none are asked for."""
     if hasattr(value, "load_state_dict"):
@@ -176,17 +156,6 @@ def opened(value: Any, other: Any) -> Any:
         bare = isinstance(other, dict) and not isinstance(other, State)
         return dict(value) if bare else {**value, **value.generators}
     return value
-
-
-def kind_of(value: Any) -> str:
-    """The kind of a value, as an error names it."""
-    if isinstance(value, Tensor | np.ndarray | np.generic):
-        return f"{value.shape} {value.dtype.newbyteorder('=')}"
-    if isinstance(value, np.random.Generator):
-        return f"a {type(value.bit_generator).__name__} generator"
-    if isinstance(value, dict):
-        return f"a {type(value).__name__} of {len(value)}"
-    return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
 
 
 def put_values(ours: Any, given: Any, put: Callable[[Any, Any], Any]) -> Any:
@@ -363,8 +332,3 @@ def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
     name = next(name for name in names if name not in arrays and name != "__metadata__")  # reserved by safetensors
     arrays[name] = array
     return name
-
-
-def dotted(at: Path) -> str:
-    """A place in a state, for a message."""
-    return printable(".".join(map(str, at))) or "the state"

@@ -154,7 +154,7 @@ CASES = {
     nn.RMSNorm: (
         {"normalized_shape": 3},
         {
-            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not 0")],
+            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not (2, 0)")],
             "eps": NONNEGATIVE[:3],
             "elementwise_affine": FLAG,
             "dtype": DTYPE,
@@ -189,7 +189,7 @@ CASES = {
     nn.LayerNorm: (
         {"normalized_shape": 3},
         {
-            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not 0")],
+            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not (2, 0)")],
             "eps": NONNEGATIVE,
             "elementwise_affine": FLAG,
             "bias": FLAG,
