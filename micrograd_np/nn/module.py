@@ -437,7 +437,7 @@ def value_text(value: Any, around: tuple[Any, ...] = ()) -> str:
         return call_text(
             "", [f"{printable(str(key))}: {value_text(part, inside)}" for key, part in value.items()], "{}"
         )
-    if type(value).__repr__ is not getattr(type(value), "_default_repr", None):
+    if around and type(value).__repr__ is not getattr(type(value), "_default_repr", None):
         return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
     if sum(isinstance(each, Module) for each in around) >= DEEPEST:
         return f"{type(value).__name__}(...)"

@@ -58,8 +58,8 @@ def is_floating(dtype: Any) -> bool:
 
 def is_shape(value: Any) -> bool:
     """True for a size, or a tuple or list of one size or more."""
-    sizes = value if isinstance(value, tuple | list) and value else [value]
-    return all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in sizes)
+    sizes: Any = value if isinstance(value, tuple | list) and value else [value]
+    return all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in sizes)
 
 
 SIZE = Kind("a whole number of at least 1", Integral, lambda n: n >= 1)
