@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.losses import softmax
 from ..ops.primitive import as_array
-from .init import drawn, xavier_uniform, zeros
+from .init import Rng, drawn, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
 from .validation import checked_input, validate
@@ -64,7 +64,7 @@ class MultiheadAttention(Module):
         bias: bool = True,
         batch_first: bool = False,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
         if embed_dim % num_heads:

@@ -11,7 +11,7 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
 from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d, max_pool2d, one_per_axis
-from .init import Initialiser, drawn, zeros
+from .init import Initialiser, Rng, drawn, zeros
 from .layers import Function
 from .module import Module, documented_like
 from .validation import checked_input
@@ -56,6 +56,7 @@ class Convolution(Module):
     """
 
     _axes: ClassVar[int]  # the number of axes that the kernel moves along
+    _is_transposed: ClassVar[bool] = False
     _function: ClassVar[Callable[..., Any]]  # the function of ops/conv.py that forward calls
 
     def __init__(
@@ -69,7 +70,7 @@ class Convolution(Module):
         groups: int = 1,
         bias: bool = True,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
@@ -83,15 +84,10 @@ class Convolution(Module):
             moves = each_axis(self._axes, stride=stride, dilation=dilation)
             # Raises for another name than these two, and for 'same' with a stride.
             named_padding(type(self).__name__, padding, kernel, **moves)
-        self.weight = drawn(
-            self, init, rng, (*self._weight_channels(in_channels, out_channels, groups), *kernel), dtype
-        )
+        first, second = (in_channels, out_channels) if self._is_transposed else (out_channels, in_channels)
+        self.weight = drawn(self, init, rng, (first, second // groups, *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-
-    def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
-        """Return the first two sizes of the weight."""
-        return out_channels, in_channels // groups
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight)
@@ -167,6 +163,8 @@ class ConvTranspose(Convolution):
         If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
+    _is_transposed = True
+
     def __init__(
         self,
         in_channels: int,
@@ -179,7 +177,7 @@ class ConvTranspose(Convolution):
         bias: bool = True,
         dilation: Any = 1,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
@@ -189,9 +187,6 @@ class ConvTranspose(Convolution):
         sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
         check_output_padding(type(self).__name__, **sizes)
         self.output_padding = output_padding
-
-    def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
-        return in_channels, out_channels // groups
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight)

@@ -13,10 +13,11 @@ from ..core.errors import ArgumentError
 from .module import Parameter
 
 Shape = tuple[int, ...]
+Rng = np.random.Generator | None
 Initialiser = Callable[[np.random.Generator, Shape], Any]
 
 
-def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator | None, shape: Shape, dtype: Any) -> Any:
+def drawn(owner: Any, init: Initialiser | None, rng: Rng, shape: Shape, dtype: Any) -> Any:
     """A Parameter of the shape and dtype, with values from `init`, or from `fan_in_uniform` without it."""
     init = fan_in_uniform if init is None else init
     values = np.asarray(init(np.random.default_rng(rng), shape))

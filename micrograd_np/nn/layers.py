@@ -15,7 +15,7 @@ from ..ops.dense import elu, gelu, leaky_relu, linear, log_sigmoid, relu, sigmoi
 from ..ops.losses import embedding, log_softmax, softmax
 from ..ops.primitive import in_numpys_words
 from ..random import sample
-from .init import Initialiser, drawn, zeros
+from .init import Initialiser, Rng, drawn, zeros
 from .module import Module
 from .validation import Kind, checked_arguments, checked_input, instance_of, require
 
@@ -248,7 +248,7 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
@@ -294,7 +294,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
         shape = (num_embeddings, embedding_dim)
@@ -332,7 +332,7 @@ class Dropout(Module):
     array([2., 0., 0., 0.])
     """
 
-    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         self.p = p
         self.rng = np.random.default_rng(rng)  # a Generator that is given is used itself
 

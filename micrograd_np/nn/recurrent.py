@@ -16,7 +16,7 @@ from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from ..ops.primitive import Primitive, as_array
-from .init import drawn, uniform
+from .init import Rng, drawn, uniform
 from .layers import Dropout
 from .module import Module, documented_like
 from .validation import check_dtype, checked_input
@@ -50,13 +50,7 @@ class Cell(Module):
     _state_names: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        *,
-        rng: np.random.Generator | None = None,
-        dtype: Any = float,
+        self, input_size: int, hidden_size: int, bias: bool = True, *, rng: Rng = None, dtype: Any = float
     ) -> None:
         rows = self._gates * hidden_size
 
@@ -145,7 +139,7 @@ class RNNCell(Cell):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
@@ -246,7 +240,7 @@ class Recurrent(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         **options: Any,
     ) -> None:
         ways = 2 if bidirectional else 1

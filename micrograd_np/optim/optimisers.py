@@ -16,6 +16,9 @@ from ..core.tensor import Tensor, constant
 from ..nn.validation import DECAY, in_words, instance_of, require, validate
 from .optimiser import Group, Optimiser, State, listed
 
+Params = Iterable[Any]
+Pair = tuple[float, float]
+
 
 def zeros(p: Tensor) -> Tensor:
     """A state of the parameter's shape that begins with zeros; float32 for float16."""
@@ -69,12 +72,7 @@ class SGD(Optimiser):
     _optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
+        self, params: Params, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
     ) -> None:
         if nesterov and not momentum:
             raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
@@ -133,12 +131,7 @@ class Adam(Optimiser):
     _decoupled = False
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        self, params: Params, lr: float = 1e-3, betas: Pair = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0
     ) -> None:
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ArgumentTypeError(
@@ -202,9 +195,9 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
@@ -252,7 +245,7 @@ class RMSprop(Optimiser):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 0.01,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -314,7 +307,7 @@ class Adagrad(Optimiser):
     _elementwise = True
     _optional_when_zero = ("weight_decay",)
 
-    def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
+    def __init__(self, params: Params, lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
 
     def _begin(self, p: Tensor, group: Group) -> State:
