@@ -384,7 +384,6 @@ class Function(Module):
 
     _function: ClassVar[Callable[..., Any]]
     _axes: ClassVar[int]  # the number of axes over which the windows of a pooling move
-    _inputs: ClassVar[tuple[str, ...]]  # the names of the arguments that the layer is called with
     _options: ClassVar[tuple[str, ...]]  # the names of the arguments that are given when the layer is made
     __signature__: ClassVar[inspect.Signature]
 
@@ -396,7 +395,6 @@ class Function(Module):
         signature = inspect.signature(getattr(cls._function, "bind", cls._function))
         options = list(signature.parameters.values())[inputs:]
         cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
-        cls._inputs = tuple(signature.parameters)[:inputs]
         cls._options = tuple(signature.parameters)[inputs:]
         cls._axes = axes
 
@@ -411,10 +409,6 @@ class Function(Module):
     def forward(self, *inputs: Any) -> Any:
         if inputs and inputs[0] is None:
             checked_input(self, None)
-        if len(inputs) != len(self._inputs):
-            raise ArgumentTypeError(
-                f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
-            )
         return self._function(*inputs, **{x: getattr(self, x) for x in self._options} if self._options else {})
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.context import current_context, no_grad, tracing
 from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError, UnknownNameError
-from ..core.tensor import Tensor, as_ndarray, init_leaf
+from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
 from ..cures import unknown_argument
 from ..nn.module import Module, clear_gradients, load
@@ -47,13 +47,9 @@ class Group(UserDict[str, Any]):
 
     def __init__(self, owner: Any, params: list[Tensor], numbers: dict[str, float]) -> None:
         self.owner = owner
-        arrays = {name: self.number(name, x) for name, x in numbers.items()}
-        off = {name for name in owner._optional_when_zero if arrays[name] == 0}
-        options = {name: None if name in off else init_leaf(Option.__new__(Option), x) for name, x in arrays.items()}
-        for name, option in options.items():
-            if option is not None:
-                option.name = name
-        self.data = {"params": params, **options}  # not by __setitem__, which knows only what is there
+        options = {name: Option(self.number(name, x), name=name) for name, x in numbers.items()}
+        off = {name: None for name in owner._optional_when_zero if options[name]._data == 0}
+        self.data = {"params": params, **options, **off}  # not by __setitem__, which knows only what is there
 
     def __setitem__(self, name: str, value: Any) -> None:
         held = self.get(name)

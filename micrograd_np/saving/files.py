@@ -121,15 +121,14 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
 
 def sync_folder(folder: str) -> None:
     """Put a folder's list of names on disk, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except PermissionError:  # one may write to a folder without reading it
-            return
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except PermissionError:  # Windows opens no folders, and one may write to a folder without reading it
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @no_grad()

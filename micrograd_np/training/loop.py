@@ -119,8 +119,9 @@ def fit(
     make_batches = batches_of("data", data, size=size, rng=rng)
     validated = None if validation is None else batches_of("validation", validation, size=size, shuffle=False)
     names = ["loss", *metrics]
-    run.history._make_columns([*names, *(f"val_{name}" for name in names if validated)])
-    steps, last_step = math.inf, run.step
+    for name in [*names, *(f"val_{name}" for name in names if validated)]:
+        run.history.setdefault(name, [math.nan] * run.epoch)
+    steps = math.inf
     with keeping_modes(model), interruptible() as handle_interrupt, progress(epochs, quiet) as (show_step, show_epoch):
         try:
             while run.epoch < epochs and not run.history.ended:
@@ -138,7 +139,6 @@ def fit(
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
                 run._end_epoch(figures, patience)
-                last_step = run.step
                 show_epoch(run.epoch, figures)
                 answer = on_epoch(run) if on_epoch else None
                 if isinstance(answer, bool | np.bool_) and answer:
@@ -146,9 +146,7 @@ def fit(
                 if checkpoint is not None:
                     run.save(checkpoint)
         except KeyboardInterrupt:
-            between = run.epoch and run.step == last_step
-            place = f"after epoch {run.epoch}" if between else f"in epoch {run.epoch + 1}"
-            run.history.ended = f"Interrupted {place}: the model is as of step {run.step}."
+            run.history.ended = f"Interrupted after {run.epoch} epochs: the model is as of step {run.step}."
         else:
             run._close()
     if run.history.ended and not quiet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,15 +47,9 @@ class History(dict[str, list[float]]):
         figures : dict of float
             The figures by name.
         """
-        self._make_columns(figures)
-        for name, column in self.items():
-            column.append(figures.get(name, math.nan))
-
-    def _make_columns(self, names: Iterable[str]) -> None:
-        """Begin a list for each name that has none, with nan for the epochs before."""
-        count = self.epochs()
-        for name in names:
-            self.setdefault(name, [math.nan] * count)
+        epochs = self.epochs()
+        for name in dict.fromkeys([*self, *figures]):
+            self.setdefault(name, [math.nan] * epochs).append(figures.get(name, math.nan))
 
     def epochs(self) -> int:
         """Return the number of epochs."""

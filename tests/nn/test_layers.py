@@ -452,8 +452,6 @@ MISUSED = {
     "nn.ReLU(X)": r"ReLU is made first and called then: ReLU\(\)\(x\)",
     "nn.LeakyReLU(inplace=True)": "LeakyReLU has no argument 'inplace'. It has negative_slope",
     "nn.MaxPool2d(2, return_indices=True)": "MaxPool2d has no argument .* kernel_size, stride, padding, dilation",
-    "nn.MSELoss()(X)": r"MSELoss is called with \(prediction, target\), not with 1 arguments",
-    "nn.CrossEntropyLoss()(X, [0, 1], 2)": r"CrossEntropyLoss is called with \(logits, labels\), not with 3 arguments",
     "nn.Sequential([nn.ReLU()])": r"a module or a function \(write \*layers to give those of a list\), not \[ReLU",
     "nn.Flatten()(3.0)": r"Flatten joins the axes 1 to -1, and x \(\) float64 does not have them",
     "nn.Flatten(2, 1)(np.ones((2, 3, 4)))": "Flatten joins the axes 2 to 1",
