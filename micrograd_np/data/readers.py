@@ -143,15 +143,13 @@ def read_idx(path: str | os.PathLike[str]) -> Any:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in DTYPES:
         raise ArgumentError(f"{path} is no IDX file: its first four bytes are {content[:4].hex(' ') or 'missing'}.")
     start = 4 + 4 * content[3]
-    if len(content) < start:
-        raise ArgumentError(f"{path} ends in its head, after {len(content)} of {start} bytes. Get it again.")
-    shape = np.frombuffer(content[4:start], ">u4").tolist()
+    shape = [int.from_bytes(content[i : i + 4]) for i in range(4, start, 4)]
     dtype = np.dtype(DTYPES[content[2]])
     needed = math.prod(shape) * dtype.itemsize
     if len(content) - start != needed:
         raise ArgumentError(
             f"{path} says that it holds {' × '.join(map(str, shape))} numbers, {needed:,} bytes, and "
-            f"{len(content) - start:,} follow: it is damaged. Get it again."
+            f"{max(len(content) - start, 0):,} follow: it is damaged. Get it again."
         )
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="))
 

@@ -14,7 +14,7 @@ from ..ops.primitive import as_array
 from .init import Rng, drawn, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
-from .validation import checked_input, validate
+from .validation import checked_input
 
 
 class MultiheadAttention(Module):
@@ -106,7 +106,6 @@ class MultiheadAttention(Module):
         need_weights : bool
             Whether the attention weights are given.
         """
-        validate(self, is_causal=is_causal, need_weights=need_weights)
         inputs = self._checked(query, key, value)
         q, k, v = map(self._split_heads, self._projections(inputs))
         scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))

@@ -18,7 +18,7 @@ from ..core.names import caller_location, printable
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing, aligned
 from ..ops.primitive import as_array
-from .validation import FLAG, checked, require, validate
+from .validation import checked
 
 PACKAGE = __name__.partition(".")[0] + "."
 
@@ -191,7 +191,6 @@ class Module:
         mode : bool
             True for training, False for evaluation.
         """
-        require(f"{type(self).__name__}.train", FLAG, mode=mode)
         for module in self.modules():
             module.training = mode
         return self
@@ -208,7 +207,6 @@ class Module:
         frozen : bool
             False lets them train again.
         """
-        validate(f"{type(self).__name__}.freeze", frozen=frozen)
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
         return self
@@ -281,8 +279,6 @@ class Module:
 
 def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
-    if set_to_none is not True:
-        validate("zero_grad", set_to_none=set_to_none)
     if set_to_none and not tracing():  # a trace is to be told
         for p in parameters:
             p._grad = None

@@ -368,7 +368,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     full = [p.grad for p in trained if p.size]
     if not full:
         return np.zeros(())
-    wide = [np.ravel(g.astype(np.float32) if g.dtype == np.float16 else g) for g in full]
+    wide = [np.ravel(single(g)) for g in full]
     largest = np.max(np.stack([np.max(np.abs(g)) for g in wide]))
     unit = np.where(largest > 0, largest, 1)  # the squares of what is left are at most 1, and cannot overflow
     norms = [np.linalg.norm(g / unit, norm_type) for g in wide]
