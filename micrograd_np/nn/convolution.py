@@ -94,7 +94,6 @@ class Convolution(Module):
         return self._function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-@documented_like(Convolution)
 class Conv1d(Convolution):
     """Kernels that move over signals (N samples, C channels, length L); the result is (N, out_channels, windows).
 
@@ -108,7 +107,6 @@ class Conv1d(Convolution):
     _function = staticmethod(conv1d)
 
 
-@documented_like(Convolution)
 class Conv2d(Convolution):
     """Kernels that move over images (N, C, height, width); the result is (N, out_channels, windows down, across).
 
@@ -194,7 +192,6 @@ class ConvTranspose(Convolution):
         return self._function(x, self.weight, self.bias, *options)
 
 
-@documented_like(ConvTranspose)
 class ConvTranspose1d(ConvTranspose):
     """The transpose of a convolution of signals (N, C, L); the result is (N, out_channels, length).
 
@@ -208,7 +205,6 @@ class ConvTranspose1d(ConvTranspose):
     _function = staticmethod(conv_transpose1d)
 
 
-@documented_like(ConvTranspose)
 class ConvTranspose2d(ConvTranspose):
     """The transpose of a convolution of images (N, C, H, W); the result is (N, out_channels, height, width).
 
@@ -346,7 +342,6 @@ def averaging_matrix(size: int, count: int, dtype: Any) -> Any:
     return trace_constant((inside / (stops - starts)).astype(dtype))
 
 
-@documented_like(AdaptiveAvgPool)
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
     """The means of windows over signals (N, C, L); the result is (N, C, output_size).
 
@@ -359,7 +354,6 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
     _axes = 1
 
 
-@documented_like(AdaptiveAvgPool)
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
     """The means of windows over images (N, C, H, W); the result is (N, C, *output_size).
 

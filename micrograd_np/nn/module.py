@@ -92,6 +92,8 @@ class Module:
         cls._is_ours = cls.__module__.startswith(PACKAGE)
         if cls._is_ours and "__init__" in vars(cls):
             cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
+        if cls._is_ours and cls.__base__ and "Parameters\n" not in (cls.__doc__ or ""):
+            documented_like(cls.__base__)(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()
@@ -288,12 +290,14 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
-    """Class decorator: put the base's section on parameters into the docstring, before its examples."""
+    """Class decorator: put the base's section on parameters, if it has one, into the docstring, before its examples."""
 
     def document(cls: Any) -> Any:
-        parameters = (base.__doc__ or "").partition("Parameters\n")[2].partition("Examples\n")[0].rstrip()
-        summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
-        cls.__doc__ = f"{summary}Parameters\n{parameters}\n\n    Examples\n{examples}"
+        _, head, parameters = (base.__doc__ or "").partition("Parameters\n")
+        if head:
+            summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
+            parameters = parameters.partition("Examples\n")[0].rstrip()
+            cls.__doc__ = f"{summary}{head}{parameters}\n\n    Examples\n{examples}"
         return cls
 
     return document
@@ -430,9 +434,8 @@ def value_text(value: Any, around: tuple[Any, ...] = ()) -> str:
     if isinstance(value, list):
         return call_text("", [value_text(part, inside) for part in value], "[]")
     if isinstance(value, dict):
-        return call_text(
-            "", [f"{printable(str(key))}: {value_text(part, inside)}" for key, part in value.items()], "{}"
-        )
+        entries = [f"{printable(str(key))}: {value_text(part, inside)}" for key, part in value.items()]
+        return call_text("", entries, "{}")
     if around and type(value).__repr__ is not getattr(type(value), "_default_repr", None):
         return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
     if sum(isinstance(each, Module) for each in around) >= DEEPEST:

@@ -12,7 +12,7 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.calls import in_single
 from ..ops.layers import along_channels, batch_norm, floating, last_axes, layer_norm
-from .module import Module, Parameter, documented_like
+from .module import Module, Parameter
 from .validation import FRACTION, checked_input, require
 
 
@@ -102,7 +102,6 @@ class BatchNorm(Module):
         return x * along_channels(scale, x.ndim) + along_channels(shift, x.ndim)
 
 
-@documented_like(BatchNorm)
 class BatchNorm1d(BatchNorm):
     """Batch normalization of features (N, C) or signals (N, C, L).
 
@@ -116,7 +115,6 @@ class BatchNorm1d(BatchNorm):
     _ndims = (2, 3)
 
 
-@documented_like(BatchNorm)
 class BatchNorm2d(BatchNorm):
     """Batch normalization of images (N, C, H, W).
 

@@ -18,7 +18,7 @@ from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_s
 from ..ops.primitive import Primitive, as_array
 from .init import Rng, drawn, uniform
 from .layers import Dropout
-from .module import Module, documented_like
+from .module import Module
 from .validation import check_dtype, checked_input
 
 
@@ -149,7 +149,6 @@ class RNNCell(Cell):
         return rnn_step(from_x, self._from_state(h), self.nonlinearity)
 
 
-@documented_like(Cell)
 class LSTMCell(Cell):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -172,7 +171,6 @@ class LSTMCell(Cell):
         return lstm_step(np.split(from_x + self._from_state(h), 4, axis=-1), c)
 
 
-@documented_like(Cell)
 class GRUCell(Cell):
     """Gated recurrent unit (Cho et al. 2014; as in PyTorch, the reset gate acts after the matrix product).
 
@@ -294,7 +292,6 @@ def one_or_all(parts: tuple[Any, ...]) -> Any:
     return parts[0] if len(parts) == 1 else parts
 
 
-@documented_like(Recurrent)
 class RNN(Recurrent):
     """RNNCells along a sequence; `nonlinearity='relu'` instead of tanh.
 
@@ -310,7 +307,6 @@ class RNN(Recurrent):
     _options = ("nonlinearity",)
 
 
-@documented_like(Recurrent)
 class LSTM(Recurrent):
     """LSTMCells along a sequence.
 
@@ -325,7 +321,6 @@ class LSTM(Recurrent):
     _sequence = lstm_sequence
 
 
-@documented_like(Recurrent)
 class GRU(Recurrent):
     """GRUCells along a sequence.
 
