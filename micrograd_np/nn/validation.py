@@ -72,12 +72,12 @@ DECAY = Kind("a number of at least 0 and below 1", Real, lambda x: 0 <= x < 1)
 FLAG = Kind("True or False", bool | np.bool_)
 FUNCTION = Kind("a function", Callable)
 AXIS = Kind("a whole number", Integral)
-ARRAY = Kind("an array", object)  # its shape is checked where that of x is known
 
 # The kind of an argument by its name, which means the same in all layers, schedules and functions.
 KINDS: dict[str, Kind] = {
     "approximate": one_of("none", "tanh"),
     "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
+    "factor": Kind("a number above 0 and below 1", Real, lambda x: 0 < x < 1),
     "ignore_index": Kind("a label", Integral),
     "loss": FUNCTION._replace(text="a function, such as mg.nn.mse_loss"),
     "metrics": Kind("a dict of functions, such as metrics={'accuracy': accuracy}", Mapping),
@@ -104,7 +104,6 @@ KINDS |= {
         (FLAG, "nesterov quiet resume shuffle"),
         (FUNCTION, "before_step init lr_lambda on_epoch on_step"),
         (AXIS, "axis end_dim start_dim"),
-        (ARRAY, "pos_weight weight"),
     )
     for name in names.split()
 }

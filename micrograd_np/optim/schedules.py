@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..nn.validation import COUNT, POSITIVE, Checked, instance_of, one_of, require
+from ..nn.validation import COUNT, Checked, instance_of, one_of, require
 from .optimiser import Optimiser
 
 OPTIMISER = instance_of(Optimiser)
@@ -299,11 +299,6 @@ class ReduceLROnPlateau(Checked):
         require(self, OPTIMISER, optimiser=optimiser)
         require(self, one_of("min", "max"), mode=mode)
         require(self, COUNT, patience=patience)
-        require(self, POSITIVE, factor=factor)
-        if factor >= 1:
-            raise ArgumentError(
-                f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."
-            )
         self.optimiser, self.sign = optimiser, 1 if mode == "max" else -1
         self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
         self.best = -math.inf * self.sign

@@ -300,7 +300,12 @@ CASES = {
         {
             "optimiser": OPTIMISERS,
             "mode": [("low", "one of 'min', 'max', not 'low'")],
-            "factor": [*POSITIVE, (1.0, "factor=1.0 would not reduce")],
+            "factor": [
+                *POSITIVE[1:-2],
+                (0, "above 0 and below 1, not 0"),
+                (-1.0, "not -1.0"),
+                (1.0, "below 1, not 1.0"),
+            ],
             "patience": COUNT,
             "threshold": NONNEGATIVE,
             "min_lr": NONNEGATIVE,

@@ -33,7 +33,11 @@ BAD_PARAMETERS = [
     (lambda: optim.SGD([{"params": [W], "alpha": 1}], lr=1), TypeError, "SGD has no argument 'alpha'. Write lr="),
     (lambda: optim.SGD([{"params": [W]}, W], lr=1), TypeError, "groups are dicts"),
     (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
-    (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
+    (
+        lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5),
+        ValueError,
+        "factor must be a number above 0 and below 1, not 1.5",
+    ),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode must be one of 'min', 'max', not 'low'"),
     (lambda: optim.SGD([W], lr=np.nan), ValueError, "SGD: lr must be a number of at least 0, not nan"),
     (lambda: setattr(optim.SGD([W]), "lr", np.inf), ValueError, "SGD: lr must be a number of at least 0, not inf"),
