@@ -103,10 +103,7 @@ def text(path: str | os.PathLike[str]) -> tuple[Any, str]:
     ...     text(Path(folder, "poem.txt"))
     (array([0, 1, 1, 0]), 'ab')
     """
-    try:
-        content = Path(existing_file(path)).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ArgumentError(f"{path} is no text in UTF-8: {error}.") from None
+    content = Path(existing_file(path)).read_text(encoding="utf-8")
     if not content:
         raise ArgumentError(f"{path} is empty.")
     codes, ids = np.unique(np.frombuffer(content.encode("utf-32-le"), np.uint32), return_inverse=True)
@@ -198,7 +195,7 @@ def fashion_mnist(folder: str | os.PathLike[str] | None = None) -> Arrays:
     Parameters
     ----------
     folder : path, optional
-        The folder of the four files; without it, that of Debian's package dataset-fashion-mnist.
+        The folder of the four files; without it, that of Debian's package, `apt install dataset-fashion-mnist`.
 
     Raises
     ------
@@ -211,11 +208,6 @@ def fashion_mnist(folder: str | os.PathLike[str] | None = None) -> Arrays:
     Traceback (most recent call last):
     micrograd_np.MissingFileError: no such folder has no file train-images-idx3-ubyte or ...
     """
-    if folder is None and not FASHION_MNIST.is_dir():
-        raise MissingFileError(
-            f"Fashion-MNIST is not in {FASHION_MNIST}. On Debian or Ubuntu, install it with `apt install "
-            "dataset-fashion-mnist`; elsewhere, get its four files and pass fashion_mnist(folder)."
-        )
     return mnist(FASHION_MNIST if folder is None else folder)
 
 

@@ -68,9 +68,7 @@ class MultiheadAttention(Module):
         dtype: Any = float,
     ) -> None:
         if embed_dim % num_heads:
-            raise ArgumentError(
-                f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
-            )
+            raise ArgumentError(f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim}.")
         self.in_proj_weight = drawn(self, xavier_uniform, rng, (3 * embed_dim, embed_dim), dtype)
         self.in_proj_bias = drawn(self, zeros, rng, (3 * embed_dim,), dtype) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng, dtype=dtype)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.errors import ArgumentError
 from ..expressions.layout import aligned
 from ..nn.module import Module
 from ..nn.validation import instance_of, require
@@ -109,9 +109,7 @@ class Run:
 
     def _check_model(self) -> None:
         """Raise if the model has parameters that the optimiser was not given."""
-        if not isinstance(self.model, Module):
-            given = type(self.model).__name__
-            raise ArgumentTypeError(f"fit trains a Module, not a {given}: write a class with a forward method.")
+        require("fit", instance_of(Module), model=self.model)
         require("fit", instance_of(Optimiser), optimiser=self.optimiser)
         known = set(map(id, self.optimiser._parameters))
         named = self.model.named_parameters()

@@ -350,7 +350,7 @@ CASES = {
         {"model": MODEL, "loss": nn.cross_entropy, "optimiser": TRAINER, "data": (X, Y), "epochs": 1, "quiet": True}
         | {"rng": np.random.default_rng(0)},
         {
-            "model": [(np.tanh, "trains a Module, not")],
+            "model": [(np.tanh, "model must be a Module, not")],
             "loss": [
                 ("mse", "loss must be a function, such as mg.nn.mse_loss, not 'mse'"),
                 (lambda x, y: None, "must return a Tensor made from the model's output, but returned None"),

@@ -142,7 +142,7 @@ def test_an_optimiser_of_another_model():
 
 def test_a_model_that_is_no_module():
     weight = nn.Parameter(np.ones((3, 3)))
-    with pytest.raises(TypeError, match="fit trains a Module, not a function"):
+    with pytest.raises(TypeError, match="fit: model must be a Module, not a function"):
         by_fit(lambda x: x @ weight, nn.cross_entropy, optim.SGD([weight]), X, Y)
 
 
