@@ -56,8 +56,7 @@ def read_csv(
     if not isinstance(path, list):
         existing_file(path)
     how: dict[str, Any] = {"delimiter": delimiter, "skiprows": start, "ndmin": 2, "encoding": "utf-8-sig"}
-    if header is None:
-        check_header(path, how | options)
+    names = check_header(path, how | options) if header is None else 0
     try:
         with warnings.catch_warnings(action="ignore"):  # of a file without rows, which is an error here
             table: Any = np.loadtxt(path, **how | options)
@@ -67,19 +66,24 @@ def read_csv(
         raise ArgumentError(f"{path}: {str(error).rstrip('.')}{cure}.") from None
     if not table.size:
         raise ArgumentError(f"{path} has no rows below its {start} lines of header.")
+    if 1 < names != table.shape[1] and not options:
+        raise ArgumentError(f"{path}: {names} names stand above {table.shape[1]} columns. Pass header=1 if they may.")
     return table
 
 
-def check_header(path: Any, how: dict[str, Any]) -> None:
-    """Raise if the first line holds numbers alone, and so is a sample."""
+def check_header(path: Any, how: dict[str, Any]) -> int:
+    """Return the number of cells of the first line; raise if it holds numbers alone, and so is a sample."""
+    how, cells = how | {"skiprows": 0, "max_rows": 1, "comments": None}, 0
     try:
         with warnings.catch_warnings(action="ignore"):
-            first = np.loadtxt(path, **how | {"skiprows": 0, "max_rows": 1, "comments": None, "dtype": float})
+            cells = np.loadtxt(path, **how | {"dtype": str}).size
+            first = np.loadtxt(path, **how | {"dtype": float})
     except Exception:  # what else is wrong with the file is said where all of it is read
-        return
+        return cells
     if first.size:
         cure = "If it is a sample, pass header=0; if it is a header, header=1."
         raise ArgumentError(f"{path}: the first line holds numbers alone. {cure}")
+    return cells
 
 
 def text(path: str | os.PathLike[str]) -> tuple[Any, str]:

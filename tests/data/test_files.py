@@ -160,6 +160,7 @@ def test_names_become_labels():
 
 
 WRONG_CSV = [
+    (b"a,b,c\n1,2\n3,4\n", "t.csv: 3 names stand above 2 columns. Pass header=1 if they may."),
     (b"a,b\n1,2\n3,x\n", r"'x' to float64 at row 1, column 2 \(rows .*\)\. Choose columns of numbers with usecols="),
     (b"a,b\n1,\n", "'' to float64 at row 0, column 2"),
     (b"a,b\n1,2\n3\n", "columns changed from 2 to 1"),
