@@ -133,15 +133,6 @@ def answering(function: F) -> F:
     return answered  # type: ignore[return-value]
 
 
-class Answering:
-    """A base of classes whose `__init__` answers calls that do not fit."""
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "__init__" in vars(cls):
-            cls.__init__ = answering(cls.__init__)  # type: ignore[method-assign]
-
-
 def misfit(name: str, signature: inspect.Signature, args: Any, options: dict[str, Any]) -> ArgumentTypeError:
     """Return the error for a call that does not fit a function's arguments."""
     known = [each for each in signature.parameters if each != "self"]
@@ -150,7 +141,7 @@ def misfit(name: str, signature: inspect.Signature, args: Any, options: dict[str
     try:
         signature.bind(*args, **options)
     except TypeError as error:
-        cure = f"Write {CALLS[name]}" if name in CALLS else f"It has {', '.join(known)}."
+        cure = f"Write {CALLS[name]}" if name in CALLS else f"It has {', '.join(known) or 'none'}."
         return ArgumentTypeError(f"{name}: {error}. {cure}")
     raise AssertionError
 

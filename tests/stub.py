@@ -132,6 +132,7 @@ KNOWN = set(
     """.split()
 )
 ALIASES = {"Path": "str | os.PathLike[str]", "Function": "Callable[..., Any]"}
+ALIASES |= {"Params": "Iterable[Any]", "Pair": "tuple[float, float]", "Rng": "np.random.Generator | None"}
 
 
 def parameters(function):
@@ -239,7 +240,7 @@ def stub():
 def annotated(kind):
     """An annotation in names that the stub knows; Any for the others."""
     text = "Any" if kind is inspect.Parameter.empty else kind if isinstance(kind, str) else "Any"
-    text = re.sub(r"\b(Path|Function)\b", lambda found: ALIASES[found[0]], text)
+    text = re.sub(rf"\b({'|'.join(ALIASES)})\b", lambda found: ALIASES[found[0]], text)
     return "Any" if set(re.findall(r"[A-Za-z_]\w*", text)) - KNOWN else text
 
 

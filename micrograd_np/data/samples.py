@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, describe
-from ..cures import answering
-from ..nn.validation import SIZE, require, validate
+from ..nn.validation import checked, validate
 from ..ops.losses import check_integers
 from ..ops.losses import one_hot as rows_of_classes
 from ..ops.primitive import as_array
 
 
-@answering
+@checked
 def batches(
     *arrays: Any,
     size: int | None = None,
@@ -61,17 +60,16 @@ def batches(
     """
     if size is None:
         *arrays, size = arrays or (None,)  # type: ignore[assignment]
-    require("batches", SIZE._replace(text="a number of samples of at least 1, such as size=32"), size=size)
-    validate("batches", shuffle=shuffle, drop_last=drop_last)
+    validate("batches", size=size)
     size = operator.index(size)
-    checked = checked_samples(tuple(arrays))
-    count = len(checked[0])
+    samples = checked_samples(arrays)
+    count = len(samples[0])
     end = count - count % size if drop_last else count
     if not end:
         raise ArgumentError(f"{count} samples make no batch of {size}: choose a smaller size, or drop_last=False.")
     if shuffle:
-        validate("batches(shuffle=True)", rng=rng)
-    return Batches(checked, range(0, end, size), rng if shuffle else None)
+        validate("batches(shuffle=True)", rng=rng)  # a hidden one could not repeat a run
+    return Batches(samples, range(0, end, size), rng if shuffle else None)
 
 
 class Batches:
@@ -110,7 +108,7 @@ class Batches:
         return f"Batches({len(self)} of {self.starts.step} samples)"
 
 
-@answering
+@checked
 def split(
     *arrays: Any, test: float = 0.2, rng: np.random.Generator | None = None, stratify: Any = None
 ) -> tuple[Any, ...]:
@@ -138,22 +136,16 @@ def split(
     >>> len(train), len(test)
     (7, 3)
     """
-    checked = checked_samples(arrays)
-    count = len(checked[0])
-    validate("split", test=test)
+    samples = checked_samples(arrays)
+    count = len(samples[0])
+    validate("split", rng=rng)
     kept = int(test) if isinstance(test, Integral) else round(test * count)
     if not 0 < kept < count:
         raise ArgumentError(f"test={test} of {count} samples leaves one of the two parts empty.")
-    order = drawn_order("split", rng, count)
+    order = rng.permutation(count)  # type: ignore[union-attr]
     if stratify is not None:
         order = stratified(order, stratify, kept)
-    return tuple(x[part] for x in checked for part in (order[kept:], order[:kept]))
-
-
-def drawn_order(owner: str, rng: Any, count: int) -> Any:
-    """The numbers below count in an order drawn from the user's Generator; a hidden one could not repeat a run."""
-    validate(owner, rng=rng)
-    return rng.permutation(count)
+    return tuple(x[part] for x in samples for part in (order[kept:], order[:kept]))
 
 
 def stratified(order: Any, labels: Any, kept: int) -> Any:
@@ -246,12 +238,10 @@ def checked_samples(arrays: tuple[Any, ...]) -> list[Any]:
     """The arguments as arrays of equally many samples, at least one, without nan or inf."""
     checked = [as_array(x) for x in arrays]
     names = [describe(x, f"array {i}") for i, x in enumerate(checked)]
-    if not checked or not all(x.ndim for x in checked):
-        raise ArgumentError("samples are the first axis of an array: give one array or more, each with an axis.")
-    if len({len(x) for x in checked}) > 1:
-        raise ArgumentError(f"{', '.join(names)} have different numbers of samples, the lengths of their first axes.")
-    if not len(checked[0]):
-        raise ArgumentError(f"{', '.join(names)}: there are no samples.")
+    sizes = {len(x) if x.ndim else 0 for x in checked}
+    if len(sizes) != 1 or 0 in sizes:
+        given = ", ".join(names) or "none"
+        raise ArgumentError(f"give arrays of equally many samples on the first axis, at least one, not {given}.")
     for x, name in zip(checked, names, strict=True):
         check_all_finite(x, name)
     return checked

@@ -11,10 +11,10 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.losses import softmax
 from ..ops.primitive import as_array
-from .init import drawn, xavier_uniform, zeros
+from .init import Rng, drawn, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
-from .validation import checked_input, validate
+from .validation import checked_input
 
 
 class MultiheadAttention(Module):
@@ -64,14 +64,11 @@ class MultiheadAttention(Module):
         bias: bool = True,
         batch_first: bool = False,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, embed_dim=embed_dim, num_heads=num_heads, dropout=dropout, bias=bias, batch_first=batch_first)
         if embed_dim % num_heads:
-            raise ArgumentError(
-                f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim} into equal parts."
-            )
+            raise ArgumentError(f"MultiheadAttention: num_heads={num_heads} does not divide embed_dim={embed_dim}.")
         self.in_proj_weight = drawn(self, xavier_uniform, rng, (3 * embed_dim, embed_dim), dtype)
         self.in_proj_bias = drawn(self, zeros, rng, (3 * embed_dim,), dtype) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias, rng=rng, dtype=dtype)
@@ -107,7 +104,6 @@ class MultiheadAttention(Module):
         need_weights : bool
             Whether the attention weights are given.
         """
-        validate(self, is_causal=is_causal, need_weights=need_weights)
         inputs = self._checked(query, key, value)
         q, k, v = map(self._split_heads, self._projections(inputs))
         scores = np.matmul(q / math.sqrt(q.shape[-1]), k.swapaxes(-1, -2))
@@ -120,17 +116,15 @@ class MultiheadAttention(Module):
         """Query, key and value as arrays with the batch first; raise if their shapes do not belong together."""
         arrays = [checked_input(self, x, self.in_proj_weight, self.in_proj_weight.shape[1]) for x in inputs]
         turned = q, k, v = [self._swap_batch(x) for x in arrays]
-        wrong = ""
-        if {x.ndim for x in arrays} not in ({2}, {3}):
-            wrong = "all must have three axes, or all two, (L, E)"
-        elif not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
-            wrong = f"batches of {', '.join(str(len(x)) for x in turned)} must be of one size"
-        elif k.shape[-2] != v.shape[-2]:
-            wrong = f"key has {k.shape[-2]} positions and value {v.shape[-2]}, and they must have as many"
-        if wrong:
+        axes = {x.ndim for x in arrays}
+        batches_differ = not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
+        if axes not in ({2}, {3}) or batches_differ or k.shape[-2] != v.shape[-2]:
             order = "(N, L, E)" if self.batch_first else "(L, N, E), since batch_first is False"
             given = ", ".join(map(describe, arrays, ("query", "key", "value")))
-            raise ShapeError(f"MultiheadAttention reads {given} as {order}: {wrong}.")
+            raise ShapeError(
+                f"MultiheadAttention reads {given} as {order}: all must have three axes, or all two, (L, E), with one "
+                "number of samples N, and key and value one length."
+            )
         return [q] * 3 if inputs[0] is inputs[1] is inputs[2] else turned
 
     def _projections(self, inputs: list[Any]) -> list[Any]:

@@ -11,10 +11,10 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
 from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d, max_pool2d, one_per_axis
-from .init import Initialiser, drawn, zeros
+from .init import Initialiser, Rng, drawn, zeros
 from .layers import Function
 from .module import Module, documented_like
-from .validation import checked_input, validate
+from .validation import checked_input
 
 
 class Convolution(Module):
@@ -56,6 +56,7 @@ class Convolution(Module):
     """
 
     _axes: ClassVar[int]  # the number of axes that the kernel moves along
+    _is_transposed: ClassVar[bool] = False
     _function: ClassVar[Callable[..., Any]]  # the function of ops/conv.py that forward calls
 
     def __init__(
@@ -69,12 +70,10 @@ class Convolution(Module):
         groups: int = 1,
         bias: bool = True,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
-        validate(self, dilation=dilation, groups=groups, bias=bias)
         if in_channels % groups or out_channels % groups:
             raise ArgumentError(
                 f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
@@ -85,24 +84,16 @@ class Convolution(Module):
             moves = each_axis(self._axes, stride=stride, dilation=dilation)
             # Raises for another name than these two, and for 'same' with a stride.
             named_padding(type(self).__name__, padding, kernel, **moves)
-        else:
-            validate(self, padding=padding)
-        self.weight = drawn(
-            self, init, rng, (*self._weight_channels(in_channels, out_channels, groups), *kernel), dtype
-        )
+        first, second = (in_channels, out_channels) if self._is_transposed else (out_channels, in_channels)
+        self.weight = drawn(self, init, rng, (first, second // groups, *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-
-    def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
-        """Return the first two sizes of the weight."""
-        return out_channels, in_channels // groups
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight)
         return self._function(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-@documented_like(Convolution)
 class Conv1d(Convolution):
     """Kernels that move over signals (N samples, C channels, length L); the result is (N, out_channels, windows).
 
@@ -116,7 +107,6 @@ class Conv1d(Convolution):
     _function = staticmethod(conv1d)
 
 
-@documented_like(Convolution)
 class Conv2d(Convolution):
     """Kernels that move over images (N, C, height, width); the result is (N, out_channels, windows down, across).
 
@@ -171,6 +161,8 @@ class ConvTranspose(Convolution):
         If NumPy would promote x and the weight to another dtype than the weight's.
     """
 
+    _is_transposed = True
+
     def __init__(
         self,
         in_channels: int,
@@ -183,19 +175,16 @@ class ConvTranspose(Convolution):
         bias: bool = True,
         dilation: Any = 1,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, padding=padding, output_padding=output_padding)  # the base class also takes padding='same'
+        one_per_axis("padding", padding, self._axes, type(self).__name__)  # the base class also takes padding='same'
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
         sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
         check_output_padding(type(self).__name__, **sizes)
         self.output_padding = output_padding
-
-    def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
-        return in_channels, out_channels // groups
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight)
@@ -203,7 +192,6 @@ class ConvTranspose(Convolution):
         return self._function(x, self.weight, self.bias, *options)
 
 
-@documented_like(ConvTranspose)
 class ConvTranspose1d(ConvTranspose):
     """The transpose of a convolution of signals (N, C, L); the result is (N, out_channels, length).
 
@@ -217,7 +205,6 @@ class ConvTranspose1d(ConvTranspose):
     _function = staticmethod(conv_transpose1d)
 
 
-@documented_like(ConvTranspose)
 class ConvTranspose2d(ConvTranspose):
     """The transpose of a convolution of images (N, C, H, W); the result is (N, out_channels, height, width).
 
@@ -329,7 +316,6 @@ class AdaptiveAvgPool(Module):
     _axes: ClassVar[int]
 
     def __init__(self, output_size: Any) -> None:
-        validate(self, output_size=output_size)
         self.output_size = output_size
 
     def forward(self, x: Any) -> Any:
@@ -356,7 +342,6 @@ def averaging_matrix(size: int, count: int, dtype: Any) -> Any:
     return trace_constant((inside / (stops - starts)).astype(dtype))
 
 
-@documented_like(AdaptiveAvgPool)
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
     """The means of windows over signals (N, C, L); the result is (N, C, output_size).
 
@@ -369,7 +354,6 @@ class AdaptiveAvgPool1d(AdaptiveAvgPool):
     _axes = 1
 
 
-@documented_like(AdaptiveAvgPool)
 class AdaptiveAvgPool2d(AdaptiveAvgPool):
     """The means of windows over images (N, C, H, W); the result is (N, C, *output_size).
 

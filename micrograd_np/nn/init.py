@@ -11,25 +11,16 @@ import numpy as np
 from .. import cures
 from ..core.errors import ArgumentError
 from .module import Parameter
-from .validation import validate
 
 Shape = tuple[int, ...]
+Rng = np.random.Generator | None
 Initialiser = Callable[[np.random.Generator, Shape], Any]
 
 
-def generator(owner: Any, rng: np.random.Generator | None) -> np.random.Generator:
-    """The user's own Generator, or a fresh one where none was given."""
-    if rng is None:
-        return np.random.default_rng()
-    validate(owner, rng=rng)
-    return rng
-
-
-def drawn(owner: Any, init: Initialiser | None, rng: np.random.Generator | None, shape: Shape, dtype: Any) -> Any:
+def drawn(owner: Any, init: Initialiser | None, rng: Rng, shape: Shape, dtype: Any) -> Any:
     """A Parameter of the shape and dtype, with values from `init`, or from `fan_in_uniform` without it."""
     init = fan_in_uniform if init is None else init
-    validate(owner, dtype=dtype, init=init)
-    values = np.asarray(init(generator(owner, rng), shape))
+    values = np.asarray(init(np.random.default_rng(rng), shape))
     if values.shape != shape:
         raise ArgumentError(
             f"{type(owner).__name__}: init must return an array of shape {shape}, and its result has {values.shape}."

@@ -15,9 +15,9 @@ from ..ops.dense import elu, gelu, leaky_relu, linear, log_sigmoid, relu, sigmoi
 from ..ops.losses import embedding, log_softmax, softmax
 from ..ops.primitive import in_numpys_words
 from ..random import sample
-from .init import Initialiser, drawn, generator, zeros
+from .init import Initialiser, Rng, drawn, zeros
 from .module import Module
-from .validation import Kind, checked_input, instance_of, require, validate
+from .validation import Kind, checked_arguments, checked_input, instance_of, require
 
 MODULE = instance_of(Module)
 LAYER = Kind("a module or a function (write *layers to give those of a list)", Callable)
@@ -186,9 +186,6 @@ class ModuleDict(Module):
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
 
-    def __contains__(self, name: object) -> bool:
-        return name in self.keys()
-
     def keys(self) -> list[str]:
         """The names."""
         return [name for name, _ in self.items()]
@@ -251,11 +248,10 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, in_features=in_features, out_features=out_features, bias=bias)
         self.weight = drawn(self, init, rng, (out_features, in_features), dtype)
         self.bias = drawn(self, zeros, rng, (out_features,), dtype) if bias else None
 
@@ -298,10 +294,9 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         shape = (num_embeddings, embedding_dim)
         self.weight = drawn(self, lambda rng, shape: rng.normal(size=shape), rng, shape, dtype)
         if padding_idx is not None:
@@ -337,10 +332,9 @@ class Dropout(Module):
     array([2., 0., 0., 0.])
     """
 
-    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
-        validate(self, p=p)
+    def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
         self.p = p
-        self.rng = generator(self, rng)
+        self.rng = np.random.default_rng(rng)  # a Generator that is given is used itself
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x)
@@ -370,7 +364,6 @@ class Flatten(Module):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        validate(self, start_dim=start_dim, end_dim=end_dim)
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Any) -> Any:
@@ -391,7 +384,6 @@ class Function(Module):
 
     _function: ClassVar[Callable[..., Any]]
     _axes: ClassVar[int]  # the number of axes over which the windows of a pooling move
-    _inputs: ClassVar[tuple[str, ...]]  # the names of the arguments that the layer is called with
     _options: ClassVar[tuple[str, ...]]  # the names of the arguments that are given when the layer is made
     __signature__: ClassVar[inspect.Signature]
 
@@ -403,34 +395,20 @@ class Function(Module):
         signature = inspect.signature(getattr(cls._function, "bind", cls._function))
         options = list(signature.parameters.values())[inputs:]
         cls.__signature__ = signature.replace(parameters=options, return_annotation=inspect.Signature.empty)
-        cls._inputs = tuple(signature.parameters)[:inputs]
         cls._options = tuple(signature.parameters)[inputs:]
         cls._axes = axes
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            given = self.__signature__.bind(*args, **in_numpys_words(kwargs))
-        except TypeError as error:
-            name, cure = type(self).__name__, ""
-            if "inplace" in kwargs:
-                cure = " Leave inplace out: each op gives a new array."
-            elif any(hasattr(x, "dtype") for x in args):
-                cure = f" A layer is made first and called then: {name}()(x)."
-            taken = [p.replace(annotation=p.empty) for p in self.__signature__.parameters.values()]
-            raise ArgumentTypeError(f"{name}{inspect.Signature(taken)}: {error}.{cure}") from None
-        known = self.__signature__.parameters
-        validate(self, **{name: x for name, x in given.arguments.items() if x is not known[name].default})
-        given.apply_defaults()
-        for name, value in given.arguments.items():
-            setattr(self, name, value)
+        if any(getattr(x, "shape", ()) for x in args):
+            name = type(self).__name__
+            raise ArgumentTypeError(f"{name} is made first and called then: {name}()(x).")
+        given = checked_arguments(self, self.__signature__, args, in_numpys_words(kwargs))
+        for name, parameter in self.__signature__.parameters.items():
+            setattr(self, name, given.get(name, parameter.default))
 
     def forward(self, *inputs: Any) -> Any:
         if inputs and inputs[0] is None:
             checked_input(self, None)
-        if len(inputs) != len(self._inputs):
-            raise ArgumentTypeError(
-                f"{type(self).__name__} is called with ({', '.join(self._inputs)}), not with {len(inputs)} arguments."
-            )
         return self._function(*inputs, **{x: getattr(self, x) for x in self._options} if self._options else {})
 
 

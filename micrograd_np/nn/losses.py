@@ -95,31 +95,24 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     return rows.huber_loss(prediction, target, reduction, delta=delta)
 
 
-def _probabilities(p: Any) -> Any:
-    """Return p; raise if an entry is not from 0 to 1."""
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
+def _shares(x: Any) -> Any:
+    """Return x; raise if an entry is not from 0 to 1."""
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise ArgumentError(
-            "binary_cross_entropy takes probabilities from 0 to 1. For logits write binary_cross_entropy_with_logits."
+            "binary cross-entropy takes targets and probabilities from 0 to 1. For logits write "
+            "binary_cross_entropy_with_logits."
         )
-    return p
+    return x
 
 
-def _targets(t: Any) -> Any:
-    """Return t; raise if an entry is not from 0 to 1."""
-    if t.size and not (t.min() >= 0 and t.max() <= 1):
-        raise ArgumentError("binary cross-entropy takes targets from 0 to 1, such as 0 for no and 1 for yes.")
-    return t
+shares = Primitive(_shares, lambda g, z, x: g, views=True, checks=True)
 
 
-probabilities = Primitive(_probabilities, lambda g, z, p: g, views=True, checks=True)
-targets = Primitive(_targets, lambda g, z, t: g, views=True, checks=True)
-
-
-def checked(row: Primitive, x: Any) -> Any:
-    """Return x from a row that only checks it; outside a trace nothing is recorded."""
+def checked_shares(x: Any) -> Any:
+    """Return x; raise if an entry is not from 0 to 1. Only a trace records the check."""
     if tracing():
-        return row(x)
-    row.kernel(as_ndarray(as_array(x)))
+        return shares(x)
+    _shares(as_ndarray(as_array(x)))
     return x
 
 
@@ -141,7 +134,7 @@ def binary_cross_entropy(probability: Any, target: Any, reduction: str = "mean")
     >>> float(binary_cross_entropy(np.array([0.5]), np.array([1.0])))
     0.6931471805599453
     """
-    return rows.binary_cross_entropy(checked(probabilities, probability), checked(targets, target), reduction)
+    return rows.binary_cross_entropy(checked_shares(probability), checked_shares(target), reduction)
 
 
 @in_single
@@ -166,7 +159,7 @@ def binary_cross_entropy_with_logits(
     >>> float(binary_cross_entropy_with_logits(np.array([0.0]), np.array([1.0])))
     0.6931471805599453
     """
-    target = checked(targets, target)
+    target = checked_shares(target)
     if pos_weight is None:
         return rows.logistic_loss(logits, target, reduction)
     x, target = rows.checked_pair(logits, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import copy
 import textwrap
 import weakref
 from collections import Counter
@@ -18,7 +18,7 @@ from ..core.names import caller_location, printable
 from ..core.tensor import Tensor
 from ..expressions.layout import Listing, aligned
 from ..ops.primitive import as_array
-from .validation import FLAG, existing_file, import_extra, require, validate
+from .validation import checked
 
 PACKAGE = __name__.partition(".")[0] + "."
 
@@ -91,7 +91,9 @@ class Module:
         super().__init_subclass__(**kwargs)
         cls._is_ours = cls.__module__.startswith(PACKAGE)
         if cls._is_ours and "__init__" in vars(cls):
-            cls.__init__ = cures.answering(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
+        if cls._is_ours and cls.__base__ and "Parameters\n" not in (cls.__doc__ or ""):
+            documented_like(cls.__base__)(cls)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()
@@ -99,13 +101,6 @@ class Module:
         inside = enter_call(context, (*context.scope, Call(self)), where)
         try:
             output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
-        except RecursionError as error:
-            if not getattr(error, "__notes__", None):
-                error.add_note(
-                    "Each module that calls another takes Python frames, and the modules are nested too deep for "
-                    "Python's limit. Raise it with sys.setrecursionlimit, or put the layers into one Sequential."
-                )
-            raise
         finally:
             leave_call(context, inside)
         if context.trace is not None:
@@ -198,7 +193,6 @@ class Module:
         mode : bool
             True for training, False for evaluation.
         """
-        require(f"{type(self).__name__}.train", FLAG, mode=mode)
         for module in self.modules():
             module.training = mode
         return self
@@ -215,7 +209,6 @@ class Module:
         frozen : bool
             False lets them train again.
         """
-        validate(f"{type(self).__name__}.freeze", frozen=frozen)
         for parameter in self.parameters():
             parameter.requires_grad = not frozen
         return self
@@ -228,7 +221,6 @@ class Module:
         requires_grad : bool
             False freezes them.
         """
-        validate(f"{type(self).__name__}.requires_grad_", requires_grad=requires_grad)
         return self.freeze(not requires_grad)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -254,17 +246,19 @@ class Module:
 
         Parameters
         ----------
-        state : dict of arrays, or path
-            The dict that `state_dict` returned. Or a .safetensors or .npz file of a PyTorch model's state, under
-            PyTorch's names; its floating-point numbers are cast to this model's dtypes.
+        state : dict of arrays
+            The dict that `state_dict` returned; or that of the same model in PyTorch, under PyTorch's names.
 
         Raises
         ------
         ValueError
             If names are missing or unknown, or shapes or dtypes differ; nothing has been written then.
         """
-        if isinstance(state, str | os.PathLike):
-            state = read_state(state, self)
+        if not isinstance(state, dict):
+            kind = type(state).__name__
+            raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {kind}.")
+        paths = {name: path for path, name in torch_names(self).items()}
+        state = {paths.get(name, name): values for name, values in state.items()}
         load(type(self).__name__, dict(self.named_tensors()), state)
 
     def summary(self, *input_shapes: Any, dtype: Any = None) -> str:
@@ -277,20 +271,16 @@ class Module:
         dtype : dtype, optional
             The dtype of the input; the first parameter's without it. `int` for ids.
         """
-        if not input_shapes:
-            raise ArgumentTypeError("summary needs the shape of an input, the batch included: model.summary((1, 64)).")
         return Listing(summary_table(self, input_shapes, dtype))
 
     def __repr__(self) -> str:
-        return module_text(self)
+        return value_text(self)
 
     _default_repr = __repr__  # where it is overridden, value_text asks for the module's own text
 
 
 def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
-    if set_to_none is not True:
-        validate("zero_grad", set_to_none=set_to_none)
     if set_to_none and not tracing():  # a trace is to be told
         for p in parameters:
             p._grad = None
@@ -300,18 +290,17 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
 
 
 def documented_like(base: type) -> Callable[[Any], Any]:
-    """Class decorator: put the base's section on parameters into the docstring, before its examples."""
+    """Class decorator: put the base's section on parameters, if it has one, into the docstring, before its examples."""
 
     def document(cls: Any) -> Any:
-        parameters = (base.__doc__ or "").partition("Parameters\n")[2].partition("Examples\n")[0].rstrip()
-        summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
-        cls.__doc__ = f"{summary}Parameters\n{parameters}\n\n    Examples\n{examples}"
+        _, head, parameters = (base.__doc__ or "").partition("Parameters\n")
+        if head:
+            summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
+            parameters = parameters.partition("Examples\n")[0].rstrip()
+            cls.__doc__ = f"{summary}{head}{parameters}\n\n    Examples\n{examples}"
         return cls
 
     return document
-
-
-CONTAINERS = (dict, list, tuple)
 
 
 def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
@@ -324,7 +313,7 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
     stack: list[tuple[str, Any, Any, str]] = [("", root, None, "")]
     while stack:
         path, value, owner, local = stack.pop()
-        if not isinstance(value, (Tensor, Module, also, *CONTAINERS)) or id(value) in seen:
+        if not isinstance(value, (Tensor, Module, also, dict, list, tuple)) or id(value) in seen:
             continue
         seen.add(id(value))
         if isinstance(value, Tensor):
@@ -332,45 +321,71 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
             if role:
                 yield path, value, role
             continue
-        if not isinstance(value, CONTAINERS):
+        parts: Any
+        if isinstance(value, dict):
+            parts = value.items()
+        elif isinstance(value, list | tuple):
+            parts = enumerate(value)
+        else:
             yield path, value, type(value)
             owner, local = value, ""
-        for key, child in reversed(children(value)):
+            parts = vars(value).items() if isinstance(value, Module) else ()
+        for key, child in reversed(list(parts)):
             stack.append((f"{path}.{key}" if path else str(key), child, owner, f"{local}.{key}" if local else str(key)))
-
-
-def children(value: Any) -> list[tuple[Any, Any]]:
-    """(key, child) of a module or a container."""
-    if isinstance(value, Module):
-        return list(vars(value).items())
-    if isinstance(value, dict):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, list | tuple) else []
 
 
 @no_grad()
 def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write a state into tensors of the same names, shapes and dtypes; or nothing, and list what differs."""
-    if not isinstance(state, dict):
-        raise ArgumentTypeError(f"load_state_dict takes the dict that state_dict gave, not a {type(state).__name__}.")
     given = {name: as_array(values) for name, values in state.items()}
-    wrong = [f"missing: {printable(name)}" for name in tensors.keys() - given.keys()]
-    wrong += [f"unknown: {printable(str(name))}" for name in given.keys() - tensors.keys()]
-    for name in tensors.keys() & given.keys():
-        ours, theirs = tensors[name], given[name]
-        if (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
-            wrong.append(f"{name}: {theirs.shape} {theirs.dtype} given, {ours.shape} {ours.dtype} needed")
-    if wrong:
-        listed = "\n  ".join(sorted(wrong))
-        raise ArgumentError(f"this state does not fit {owner}; nothing was changed.\n  {listed}")
+    if wrong := sorted(mismatches(tensors, given)):
+        raise ArgumentError("\n  ".join([f"this state does not fit {owner}; nothing was changed.", *wrong]))
     for name, tensor in tensors.items():
         tensor.data = given[name]
 
 
+# Kinds of values that take each other's place; None is a place for any of them.
+PLAIN: dict[str, Any] = {"True or False": bool, "a number": (int, float, complex), "a text": str, "None": type(None)}
+
+
+def mismatches(
+    ours: Any, given: Any, at: tuple[Any, ...] = (), opened: Callable[[Any, Any], Any] = lambda value, other: value
+) -> Iterator[str]:
+    """Lines on what is missing, what is unknown, what is of another shape or dtype, and what cannot be written to.
+
+    `opened(value, other)` returns the parts of an object that has a state, by name, and any other value as it is.
+    """
+    mine, theirs = opened(ours, given), opened(given, ours)
+    if isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
+        mine, theirs = dict(enumerate(mine)), dict(enumerate(theirs))
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
+        yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
+        for key in mine.keys() & theirs.keys():
+            yield from mismatches(mine[key], theirs[key], (*at, key), opened)
+    elif mine is not None and kind_of(mine) != kind_of(theirs):
+        yield f"{dotted(at)}: {kind_of(theirs)} given, {kind_of(mine)} needed"
+    elif isinstance(mine, np.ndarray) and not mine.flags.writeable:
+        yield f"{dotted(at)}: the array to load into is read-only; give a copy of it"
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a value, as an error names it."""
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return f"{value.shape} {value.dtype.newbyteorder('=')}"
+    if isinstance(value, np.random.Generator):
+        return f"a {type(value.bit_generator).__name__} generator"
+    if isinstance(value, dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
+
+
+def dotted(at: tuple[Any, ...]) -> str:
+    """A place in a state, for a message."""
+    return printable(".".join(map(str, at))) or "the state"
+
+
 cures.install(Module, "Module")
-
-
-# State of PyTorch models: files of arrays under PyTorch's names, and these names for the parts of a module.
 
 
 def torch_names(model: Any) -> dict[str, str]:
@@ -391,52 +406,10 @@ def torch_names(model: Any) -> dict[str, str]:
     return names
 
 
-def read_state(path: str | os.PathLike[str], model: Any) -> dict[str, Any]:
-    """The arrays of a .safetensors or .npz file by the paths of the model, in the model's floating-point dtypes."""
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in (".npz", ".safetensors"):
-        raise ArgumentError(f"{path}: load_state_dict reads .safetensors and .npz. In PyTorch, save one of these.")
-    existing_file(path)
-    if suffix == ".safetensors":
-        library = import_extra("safetensors", "a .safetensors file")
-        with library.safe_open(os.fspath(path), framework="np") as file:
-            ours = "micrograd_np" in (file.metadata() or {})
-            names = file.keys()
-            state = {name: file.get_tensor(name) for name in names}
-    else:
-        with np.load(path, allow_pickle=False) as archive:
-            ours = "manifest.json" in archive.files
-            state = {} if ours else dict(archive)
-    if ours:
-        raise ArgumentError(f"{path} was written by mg.save: write mg.load({str(path)!r}, into=model).")
-    paths = {name: path for path, name in torch_names(model).items()}
-    tensors = dict(model.named_tensors())
-    found = {paths.get(name, name): array for name, array in state.items()}
-    for name in found.keys() & tensors.keys():
-        if found[name].dtype.kind == "f" == tensors[name].dtype.kind:
-            found[name] = found[name].astype(tensors[name].dtype)
-    return found
-
-
 # Modules as text: a line or an indented few, and a table with the shapes of the outputs.
 
 WIDTH = 100
 DEEPEST = 20  # levels of nesting that are shown; a much deeper text would exceed Python's recursion limit
-
-
-def module_text(module: Any, depth: int = 0, around: tuple[Any, ...] = ()) -> str:
-    """`Linear(weight=Parameter(2, 3), bias=None)`: all attributes except private ones, generators and `training`."""
-    attributes = {name: value for name, value in vars(module).items() if name[0] != "_" and name != "training"}
-    if depth >= DEEPEST:
-        return f"{type(module).__name__}(...)"
-    return call_text(
-        type(module).__name__,
-        [
-            f"{name}={value_text(value, depth + 1, (*around, module))}"
-            for name, value in attributes.items()
-            if not isinstance(value, np.random.Generator)
-        ],
-    )
 
 
 def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
@@ -448,20 +421,28 @@ def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
     return f"{name}{brackets[0]}\n{lines},\n{brackets[1]}"
 
 
-def value_text(value: Any, depth: int, around: tuple[Any, ...]) -> str:
-    """Return an attribute as text; one that contains itself, or is nested too deep, is `...`."""
-    if any(value is each for each in around) or depth > DEEPEST:
+def value_text(value: Any, around: tuple[Any, ...] = ()) -> str:
+    """An attribute as text, such as `Linear(weight=Parameter(2, 3), bias=None)`; one that contains itself is `...`.
+
+    Of a module, all attributes are shown except private ones, generators and `training`.
+    """
+    if any(value is each for each in around):
         return "..."
+    inside = (*around, value)
     if isinstance(value, Tensor | np.ndarray):
         return f"{type(value).__name__}{value.shape}"
     if isinstance(value, list):
-        return call_text("", [value_text(part, depth, (*around, value)) for part in value], "[]")
+        return call_text("", [value_text(part, inside) for part in value], "[]")
     if isinstance(value, dict):
-        parts = [f"{printable(str(key))}: {value_text(part, depth, (*around, value))}" for key, part in value.items()]
-        return call_text("", parts, "{}")
-    if type(value).__repr__ is getattr(type(value), "_default_repr", None):
-        return module_text(value, depth, around)
-    return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
+        entries = [f"{printable(str(key))}: {value_text(part, inside)}" for key, part in value.items()]
+        return call_text("", entries, "{}")
+    if around and type(value).__repr__ is not getattr(type(value), "_default_repr", None):
+        return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
+    if sum(isinstance(each, Module) for each in around) >= DEEPEST:
+        return f"{type(value).__name__}(...)"
+    shown = {name: part for name, part in vars(value).items() if name[0] != "_" and name != "training"}
+    parts = [(name, part) for name, part in shown.items() if not isinstance(part, np.random.Generator)]
+    return call_text(type(value).__name__, [f"{name}={value_text(part, inside)}" for name, part in parts])
 
 
 def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
@@ -472,7 +453,7 @@ def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
     counts = own_parameters(model)
     rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
     for path, module in model.named_modules():
-        rows.append((printable(path), type(module).__name__, shapes.get(id(module), "-"), f"{counts[path]:,}"))
+        rows.append((printable(path), type(module).__name__, shapes.get(path, "-"), f"{counts[path]:,}"))
     total = sum(counts.values())
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():
@@ -480,30 +461,23 @@ def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
     return "\n".join(aligned(rows, "<<<>"))
 
 
-def output_shapes(model: Any, inputs: list[Any]) -> dict[int, str]:
-    """Run the model in evaluation; return the output shape of each part by its id. The parts are left as they were."""
-    before = [(module, dict(vars(module))) for module in model.modules()]
-    shapes: dict[int, str] = {}
+@no_grad()
+def output_shapes(model: Any, inputs: list[Any]) -> dict[str, str]:
+    """Run a copy of the model in evaluation; return the output shape of each part by its path."""
+    model = copy.deepcopy(model).eval()
+    shapes: dict[str, str] = {}
 
-    def watched(module: Any) -> Any:
-        forward = module.forward
-
+    def watched(path: str, forward: Any) -> Any:
         def watched_forward(*args: Any, **kwargs: Any) -> Any:
             output = forward(*args, **kwargs)
-            shapes[id(module)] = shape_text(output)
+            shapes[path] = shape_text(output)
             return output
 
         return watched_forward
 
-    try:
-        for module in model.eval().modules():
-            module.forward = watched(module)
-        with no_grad():
-            model(*inputs)
-    finally:
-        for module, attributes in before:
-            vars(module).clear()
-            vars(module).update(attributes)
+    for path, module in model.named_modules():
+        module.forward = watched(path, module.forward)
+    model(*inputs)
     return shapes
 
 

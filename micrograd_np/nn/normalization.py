@@ -12,8 +12,8 @@ from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import Tensor
 from ..ops.calls import in_single
 from ..ops.layers import along_channels, batch_norm, floating, last_axes, layer_norm
-from .module import Module, Parameter, documented_like
-from .validation import checked_input, validate
+from .module import Module, Parameter
+from .validation import FRACTION, checked_input, require
 
 
 class BatchNorm(Module):
@@ -56,9 +56,8 @@ class BatchNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        validate(self, num_features=num_features, eps=eps, affine=affine, dtype=dtype)
         if momentum is not None:
-            validate(self, momentum=momentum)
+            require(self, FRACTION, momentum=momentum)
         self.weight: Any = Parameter(np.ones(num_features), dtype=dtype) if affine else None
         self.bias: Any = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
         statistics_dtype = np.result_type(dtype, np.float32)  # float16 ends at 65504, and the square of 256 is 65536
@@ -103,7 +102,6 @@ class BatchNorm(Module):
         return x * along_channels(scale, x.ndim) + along_channels(shift, x.ndim)
 
 
-@documented_like(BatchNorm)
 class BatchNorm1d(BatchNorm):
     """Batch normalization of features (N, C) or signals (N, C, L).
 
@@ -117,7 +115,6 @@ class BatchNorm1d(BatchNorm):
     _ndims = (2, 3)
 
 
-@documented_like(BatchNorm)
 class BatchNorm2d(BatchNorm):
     """Batch normalization of images (N, C, H, W).
 
@@ -172,23 +169,12 @@ class LayerNorm(Module):
         *,
         dtype: Any = float,
     ) -> None:
-        validate(self, eps=eps, elementwise_affine=elementwise_affine, bias=bias, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
-        shape = checked_shape(self, normalized_shape)
-        self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
-        self.bias: Any = Parameter(np.zeros(shape), dtype=dtype) if elementwise_affine and bias else None
+        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
+        self.bias: Any = Parameter(np.zeros(normalized_shape), dtype=dtype) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
         return layer_norm(checked_input(self, x, self.weight), self.normalized_shape, self.weight, self.bias, self.eps)
-
-
-def checked_shape(layer: Any, normalized_shape: Any) -> tuple[int, ...]:
-    """Return normalized_shape as a tuple; raise unless it has at least one size, and each is at least 1."""
-    several = isinstance(normalized_shape, tuple | list) and len(normalized_shape) > 0
-    shape = tuple(normalized_shape) if several else (normalized_shape,)
-    for size in shape:
-        validate(layer, normalized_shape=size)
-    return shape
 
 
 class RMSNorm(Module):
@@ -224,10 +210,8 @@ class RMSNorm(Module):
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *, dtype: Any = float
     ) -> None:
-        validate(self, eps=0.0 if eps is None else eps, elementwise_affine=elementwise_affine, dtype=dtype)
         self.normalized_shape, self.eps = normalized_shape, eps
-        shape = checked_shape(self, normalized_shape)
-        self.weight: Any = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
+        self.weight: Any = Parameter(np.ones(normalized_shape), dtype=dtype) if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
         x = floating(checked_input(self, x, self.weight))
@@ -277,7 +261,6 @@ class GroupNorm(Module):
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = float
     ) -> None:
-        validate(self, num_groups=num_groups, num_channels=num_channels, eps=eps, affine=affine, dtype=dtype)
         if num_channels % num_groups:
             raise ArgumentError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}.")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps

@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
+from ..core.errors import ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.layers import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence, rnn_step
 from ..ops.primitive import Primitive, as_array
-from .init import drawn, uniform
+from .init import Rng, drawn, uniform
 from .layers import Dropout
-from .module import Module, documented_like
-from .validation import check_dtype, checked_input, in_words, validate
+from .module import Module
+from .validation import check_dtype, checked_input
 
 
 class Cell(Module):
@@ -50,15 +50,8 @@ class Cell(Module):
     _state_names: ClassVar[tuple[str, ...]] = ("h",)
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        *,
-        rng: np.random.Generator | None = None,
-        dtype: Any = float,
+        self, input_size: int, hidden_size: int, bias: bool = True, *, rng: Rng = None, dtype: Any = float
     ) -> None:
-        validate(self, input_size=input_size, hidden_size=hidden_size, bias=bias)
         rows = self._gates * hidden_size
 
         def weight(*shape: int) -> Any:
@@ -96,20 +89,14 @@ class Cell(Module):
 def checked_state(layer: Any, cell: Cell, state: Any, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """The parts of a state as arrays; raise if their number or shape is wrong. `layer` is named in the messages."""
     names = cell._state_names
-    parts = state if isinstance(state, tuple) or (isinstance(state, list) and len(names) > 1) else (state,)
-    if len(parts) != len(names):
-        kind = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
-        given = f"{len(parts)} of them" if isinstance(state, tuple | list) else in_words(state)
-        raise ArgumentError(f"{type(layer).__name__} takes as its state {kind} of shape {shape}, and not {given}.")
-    arrays = tuple(as_array(part) for part in parts)
-    for name, part in zip(names, arrays, strict=True):
-        if part.shape != shape:
-            raise ShapeError(
-                f"the state of this {type(layer).__name__} must have shape {shape}, and {describe(part, name)} is "
-                "given."
-            )
+    parts = tuple(map(as_array, state if isinstance(state, tuple | list) and len(names) > 1 else (state,)))
+    if len(parts) != len(names) or any(part.shape != shape for part in parts):
+        needed = "one array h" if len(names) == 1 else f"a pair of arrays ({', '.join(names)})"
+        given = ", ".join(describe(part, "given") for part in parts)
+        raise ShapeError(f"the state of this {type(layer).__name__} must be {needed} of shape {shape}, not {given}.")
+    for part in parts:
         check_dtype(layer, part, cell.weight_hh)
-    return arrays
+    return parts
 
 
 class RNNCell(Cell):
@@ -152,10 +139,9 @@ class RNNCell(Cell):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = float,
     ) -> None:
-        validate(self, nonlinearity=nonlinearity)
         super().__init__(input_size, hidden_size, bias, rng=rng, dtype=dtype)
         self.nonlinearity = nonlinearity
 
@@ -163,7 +149,6 @@ class RNNCell(Cell):
         return rnn_step(from_x, self._from_state(h), self.nonlinearity)
 
 
-@documented_like(Cell)
 class LSTMCell(Cell):
     """Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
 
@@ -186,7 +171,6 @@ class LSTMCell(Cell):
         return lstm_step(np.split(from_x + self._from_state(h), 4, axis=-1), c)
 
 
-@documented_like(Cell)
 class GRUCell(Cell):
     """Gated recurrent unit (Cho et al. 2014; as in PyTorch, the reset gate acts after the matrix product).
 
@@ -254,11 +238,9 @@ class Recurrent(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         **options: Any,
     ) -> None:
-        validate(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout)
-        validate(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         ways = 2 if bidirectional else 1
         sizes = [input_size] + [ways * hidden_size] * (num_layers - 1)
         self.cells = [self._cell(size, hidden_size, bias, rng=rng, **options) for size in sizes for _ in range(ways)]
@@ -310,7 +292,6 @@ def one_or_all(parts: tuple[Any, ...]) -> Any:
     return parts[0] if len(parts) == 1 else parts
 
 
-@documented_like(Recurrent)
 class RNN(Recurrent):
     """RNNCells along a sequence; `nonlinearity='relu'` instead of tanh.
 
@@ -326,7 +307,6 @@ class RNN(Recurrent):
     _options = ("nonlinearity",)
 
 
-@documented_like(Recurrent)
 class LSTM(Recurrent):
     """LSTMCells along a sequence.
 
@@ -341,7 +321,6 @@ class LSTM(Recurrent):
     _sequence = lstm_sequence
 
 
-@documented_like(Recurrent)
 class GRU(Recurrent):
     """GRUCells along a sequence.
 

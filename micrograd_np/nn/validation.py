@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Callable, Mapping
+from functools import wraps
 from importlib import import_module
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
+from ..cures import answering, misfit
 from ..ops.primitive import as_array
 from ..ops.windows import LEAST, one_per_axis
+
+PACKAGE = __name__.partition(".")[0] + "."
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Kind(NamedTuple):
@@ -50,6 +56,12 @@ def is_floating(dtype: Any) -> bool:
         return False
 
 
+def is_shape(value: Any) -> bool:
+    """True for a size, or a tuple or list of one size or more."""
+    sizes: Any = value if isinstance(value, tuple | list) and value else [value]
+    return all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in sizes)
+
+
 SIZE = Kind("a whole number of at least 1", Integral, lambda n: n >= 1)
 COUNT = Kind("a whole number of at least 0", Integral, lambda n: n >= 0)
 NUMBER = Kind("a finite number", Real, math.isfinite)
@@ -60,38 +72,38 @@ DECAY = Kind("a number of at least 0 and below 1", Real, lambda x: 0 <= x < 1)
 FLAG = Kind("True or False", bool | np.bool_)
 FUNCTION = Kind("a function", Callable)
 AXIS = Kind("a whole number", Integral)
-ARRAY = Kind("an array", object)  # its shape is checked where that of x is known
 
 # The kind of an argument by its name, which means the same in all layers, schedules and functions.
 KINDS: dict[str, Kind] = {
     "approximate": one_of("none", "tanh"),
     "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
+    "factor": Kind("a number above 0 and below 1", Real, lambda x: 0 < x < 1),
     "ignore_index": Kind("a label", Integral),
     "loss": FUNCTION._replace(text="a function, such as mg.nn.mse_loss"),
     "metrics": Kind("a dict of functions, such as metrics={'accuracy': accuracy}", Mapping),
     "nonlinearity": one_of("tanh", "relu"),
+    "normalized_shape": Kind("one size or several, each a whole number of at least 1", object, is_shape),
     "norm_type": Kind("a number above 0, or inf", Real, lambda p: p > 0),
+    "size": SIZE._replace(text="a number of samples of at least 1, such as size=32"),
     "reduction": one_of("mean", "sum", "none"),
     "rng": Kind("a Generator, such as rng=np.random.default_rng(seed)", np.random.Generator),
-    "threshold_mode": one_of("rel", "abs"),
 }
 KINDS |= {
     name: kind
     for kind, names in (
         (SIZE, "classes embed_dim embedding_dim groups hidden_size in_channels in_features input_size num_channels"),
-        (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features size step_size"),
-        (SIZE, "normalized_shape total_iters T_max"),
-        (COUNT, "cooldown epochs header"),
+        (SIZE, "num_embeddings num_features num_groups num_heads num_layers out_channels out_features step_size"),
+        (SIZE, "total_iters T_max"),
+        (COUNT, "epochs header"),
         (NUMBER, "alpha negative_slope"),
         (NONNEGATIVE, "clip_value end_factor eps eta_min gamma max_norm min_lr start_factor threshold"),
         (POSITIVE, "beta delta test"),
-        (FRACTION, "label_smoothing momentum"),
+        (FRACTION, "label_smoothing"),
         (DECAY, "dropout p"),
-        (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine frozen"),
-        (FLAG, "is_causal need_weights nesterov quiet requires_grad resume set_to_none shuffle"),
-        (FUNCTION, "init lr_lambda"),
+        (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine"),
+        (FLAG, "nesterov quiet resume shuffle"),
+        (FUNCTION, "before_step init lr_lambda on_epoch on_step"),
         (AXIS, "axis end_dim start_dim"),
-        (ARRAY, "pos_weight weight"),
     )
     for name in names.split()
 }
@@ -104,6 +116,43 @@ def validate(owner: Any, /, **arguments: Any) -> None:
             one_per_axis(name, value, owner._axes, name_of_owner(owner))
         else:
             require(owner, KINDS[name], **{name: value})
+
+
+def checked(function: F) -> F:
+    """Decorate a function or an `__init__`: a call raises unless its arguments are what `checked_arguments` checks."""
+    signature = inspect.signature(function)
+    is_init = function.__name__ == "__init__"
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        checked_arguments(args[0] if is_init else function.__name__, signature, args, options)
+        return function(*args, **options)
+
+    return call  # type: ignore[return-value]
+
+
+class Checked:
+    """A base of classes whose `__init__` is checked; that of a user's subclass has names of its own, and is not."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            check = checked if cls.__module__.startswith(PACKAGE) else answering
+            cls.__init__ = check(cls.__init__)  # type: ignore[method-assign]
+
+
+def checked_arguments(owner: Any, signature: inspect.Signature, args: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by name; each is its default, or of the kind that its name has in KINDS, if it has one."""
+    try:
+        given = signature.bind(*args, **options).arguments
+    except TypeError:
+        raise misfit(name_of_owner(owner), signature, args, options) from None
+    for name, value in given.items():
+        # Convolutions take 'same' and 'valid' too, and look at them themselves.
+        is_known = name in KINDS or (name in LEAST and not (name == "padding" and isinstance(value, str)))
+        if is_known and value is not signature.parameters[name].default:
+            validate(owner, **{name: value})
+    return given
 
 
 def require(owner: Any, kind: Kind, /, **arguments: Any) -> None:

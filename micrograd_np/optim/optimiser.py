@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections import UserDict
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, chain, count
 from typing import Any, ClassVar
@@ -13,11 +14,11 @@ import numpy as np
 from ..core.context import current_context, no_grad, tracing
 from ..core.dispatch import HALF, SINGLE, single
 from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, NonFiniteError, UnknownNameError
-from ..core.tensor import Tensor, as_ndarray, init_leaf
+from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import memory_of
-from ..cures import Answering, unknown_argument
+from ..cures import unknown_argument
 from ..nn.module import Module, clear_gradients, load
-from ..nn.validation import NONNEGATIVE, NUMBER, Kind, in_words, require
+from ..nn.validation import NONNEGATIVE, NUMBER, Checked, Kind, in_words, require
 
 
 class Option(Tensor):
@@ -29,7 +30,7 @@ class Option(Tensor):
         return repr(float(self._data))
 
 
-class Group(dict[str, Any]):
+class Group(UserDict[str, Any]):
     """Parameters under "params", and options as 0-d Tensors; setting an option writes its number into that Tensor.
 
     Parameters
@@ -46,13 +47,9 @@ class Group(dict[str, Any]):
 
     def __init__(self, owner: Any, params: list[Tensor], numbers: dict[str, float]) -> None:
         self.owner = owner
-        arrays = {name: self.number(name, x) for name, x in numbers.items()}
-        off = {name for name in owner._optional_when_zero if arrays[name] == 0}
-        options = {name: None if name in off else init_leaf(Option.__new__(Option), x) for name, x in arrays.items()}
-        for name, option in options.items():
-            if option is not None:
-                option.name = name
-        super().__init__(params=params, **options)
+        options = {name: Option(self.number(name, x), name=name) for name, x in numbers.items()}
+        off = {name: None for name in owner._optional_when_zero if options[name]._data == 0}
+        self.data = {"params": params, **options, **off}  # not by __setitem__, which knows only what is there
 
     def __setitem__(self, name: str, value: Any) -> None:
         held = self.get(name)
@@ -70,10 +67,6 @@ class Group(dict[str, Any]):
         require(self.owner.__name__, self.owner._ranges.get(name, NUMBER), **{name: value})
         return np.array(float(value))
 
-    def __reduce__(self) -> Any:
-        """Copy and pickle the group as a whole: item by item, there is no option yet that could be set."""
-        return _restored, (type(self), dict(self)), vars(self)
-
     def options(self, dtype: Any) -> dict[str, Any]:
         """The options in the dtype of a parameter: arrays, or Tensors while a program is traced."""
         traced = tracing()
@@ -87,36 +80,25 @@ class Group(dict[str, Any]):
         return found
 
 
-def _restored(kind: type[Group], items: dict[str, Any]) -> Group:
-    """A group as it was copied or pickled."""
-    group = kind.__new__(kind)
-    dict.update(group, items)
-    return group
+def listed(owner: str, name: str, given: Any) -> list[Any]:
+    """Return an argument that is a list of tensors, or another iterable of them; raise if it is something else."""
+    if isinstance(given, Module | Tensor) or not isinstance(given, Iterable):
+        raise ArgumentTypeError(
+            f"{owner}: {name} must be a list of tensors, such as model.parameters() or [w], not {in_words(given)}."
+        )
+    return list(given)
 
 
 def grouped(whose: str, params: Any) -> list[dict[str, Any]]:
     """Return the user's parameters as a list of groups: dicts with "params" and options."""
-    if isinstance(params, Module):
-        raise ArgumentTypeError(f"{whose} was given a module: pass model.parameters().")
-    if isinstance(params, Tensor):
-        raise ArgumentTypeError(f"{whose} was given one tensor: pass a list of tensors, such as [w].")
-    try:
-        entries = list(params)
-    except TypeError:
-        raise ArgumentTypeError(
-            f"{whose}: params must be a list of tensors, such as model.parameters(), not {in_words(params)}."
-        ) from None
-    are_groups = [isinstance(entry, dict) for entry in entries]
-    if not any(are_groups):
+    entries = listed(whose, "params", params)
+    if not any(isinstance(entry, dict) for entry in entries):
         entries = [{"params": entries}]
-    elif not all(are_groups) or not all("params" in entry for entry in entries):
+    elif not all(isinstance(entry, dict) and "params" in entry for entry in entries):
         raise ArgumentTypeError(f'{whose}: groups are dicts, each with "params" and options of its own.')
     entries = [entry | {"params": list(entry["params"])} for entry in entries]
     if not any(entry["params"] for entry in entries):
-        raise ArgumentError(
-            f"{whose} was given no parameters: pass model.parameters(). A model whose weights are plain arrays has "
-            "none: write nn.Parameter(array)."
-        )
+        raise ArgumentError(f"{whose} was given no parameters: pass model.parameters(), or a list of nn.Parameter.")
     return entries
 
 
@@ -194,9 +176,8 @@ class Unit:
         """The gradient, in the dtype of the arithmetic."""
         return single(gradients[self.numbers[0]])
 
-    def update(self, optimiser: Optimiser, g: Any, begun: list[Unit]) -> None:
-        """Apply the optimiser's update; the unit is in `begun` before a parameter is written to."""
-        begun.append(self)
+    def update(self, optimiser: Optimiser, g: Any) -> None:
+        """Apply the optimiser's update."""
         optimiser._scratch = self.scratch
         optimiser.update(self.p, g, self.state, **self.current_options())
 
@@ -204,30 +185,26 @@ class Unit:
 class Joined(Unit):
     """Several small parameters, updated as one array of all their entries, which is then written into each.
 
-    Their states are parts of one array for each name. It is updated in place, and put back where the update fails.
+    Their states are parts of one array for each name, which is updated in place.
     """
 
     def prepare(self) -> None:
-        self.sizes = [x.size for x in self.arrays]
-        self.starts = [0, *accumulate(self.sizes[:-1])]
-        count = sum(self.sizes)
+        count = sum(x.size for x in self.arrays)
         self.p = self.buffer("parameters", self.arrays[0].dtype, count)
         self.g = np.empty_like(self.p, self.precision)
         self.scratch = self.buffer("scratch", self.precision, count)
         self.parameters = list(zip(parts(self.p, self.arrays), self.arrays, strict=True))
         self.gradients = list(zip(parts(self.g, self.arrays), self.numbers, strict=True))
         self.state = {}
-        self.counts = {}  # of states that are one number for each parameter, such as a count of steps
-        self.before = []
+        self.counts = []  # the states that are one number for each parameter, such as a count of steps
         for name in self.states[0]:
             held = [state[name]._data for state in self.states]
             entries = np.concatenate(held, axis=None)
             for state, part in zip(self.states, parts(entries, held), strict=True):
                 state[name]._data = part
-            self.before.append((entries, self.buffer(name, entries.dtype, entries.size)))
             is_count = any(x.shape != p.shape for x, p in zip(held, self.arrays, strict=True))
             if is_count:
-                self.counts[name] = entries
+                self.counts.append(entries)
             self.state[name] = entries[:1] if is_count else entries
 
     def gradient(self, gradients: list[Any]) -> Any:
@@ -235,27 +212,17 @@ class Joined(Unit):
             part[...] = gradients[i]
         return self.g
 
-    def update(self, optimiser: Optimiser, g: Any, begun: list[Unit]) -> None:
+    def update(self, optimiser: Optimiser, g: Any) -> None:
+        if any(len(set(entries.tolist())) > 1 for entries in self.counts):  # some were frozen for a while
+            for part, i in self.gradients:
+                Unit(optimiser, self.group, [i]).update(optimiser, part)
+            return
         for part, x in self.parameters:
             part[...] = x
-        for entries, before in self.before:
-            before[...] = entries
-        # One number for all entries, or where they differ one for each.
-        state, apart = self.state, {}
-        for name, x in self.counts.items():
-            if len(set(x.tolist())) > 1:
-                apart[name] = np.repeat(x, self.sizes)
-                state = state | apart
         optimiser._scratch = self.scratch
-        try:
-            optimiser.update(self.p, g, state, **self.current_options())
-        except BaseException:
-            for entries, before in self.before:
-                entries[...] = before
-            raise
-        begun.append(self)
-        for name, entries in self.counts.items():
-            entries[...] = apart[name][self.starts] if name in apart else entries[0]
+        optimiser.update(self.p, g, self.state, **self.current_options())
+        for entries in self.counts:
+            entries[...] = entries[0]
         for part, x in self.parameters:
             x[...] = part
 
@@ -266,7 +233,7 @@ def parts(entries: Any, arrays: list[Any]) -> list[Any]:
     return [entries[stop - x.size : stop].reshape(x.shape) for stop, x in zip(stops, arrays, strict=True)]
 
 
-class Optimiser(Answering):
+class Optimiser(Checked):
     """The base of optimisers: write `update(p, g, state, **options)`, which changes p in place.
 
     Options are numbers that may change between steps, such as the learning rate, in p's dtype, or None for one of
@@ -402,8 +369,7 @@ class Optimiser(Answering):
             If parameters have no gradient; nothing has been changed then.
         FloatingPointError
             If a gradient is nan or inf; nothing has been changed then. Or if a new value goes beyond the numbers of its
-            dtype, or is 0/0, as with eps=0: the message says whether parameters have been changed then. A compiled step
-            has changed nothing in either case.
+            dtype, or is 0/0, as with eps=0; parameters and states may have been changed then.
         """
         if tracing():
             self._trace_step()
@@ -422,27 +388,23 @@ class Optimiser(Answering):
             if not is_finite(g):
                 i = next(i for i in unit.numbers if not is_finite(gradients[i]))
                 raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
-        begun: list[Unit] = []
-        try:
-            self._update(joined, begun)
-        finally:
-            if begun:  # one write, made now, in the memory of all parameters and states that were written to
-                first = begun[0].memories[0]
-                first.write()
-                for unit in begun:
-                    for seen in unit.memories:
-                        seen.written, seen.where = first.written, first.where
+        # One write, made now, in the memory of all parameters and states, also of those that a failing step leaves.
+        first = units[0].memories[0]
+        first.write()
+        for unit in units:
+            for seen in unit.memories:
+                seen.written, seen.where = first.written, first.where
+        self._update(joined)
 
     @np.errstate(over="raise", invalid="raise", divide="raise")
-    def _update(self, units: list[tuple[Unit, Any]], begun: list[Unit]) -> None:
-        """Update the units with their gradients, and enter in `begun` those whose parameters are written to."""
+    def _update(self, units: list[tuple[Unit, Any]]) -> None:
+        """Update the units with their gradients."""
         for unit, g in units:
             try:
-                unit.update(self, g, begun)
+                unit.update(self, g)
             except FloatingPointError as error:
                 named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
-                done = "parameters may have been changed" if begun else "nothing was changed"
-                what = f"the step of {named} went beyond the numbers of its dtype ({error}); {done}"
+                what = f"the step of {named} went beyond the numbers of its dtype ({error}); some may have been changed"
                 raise self._diverged(what) from None
 
     @no_grad()

@@ -13,9 +13,11 @@ import numpy as np
 from ..core.dispatch import single
 from ..core.errors import ArgumentError, ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from ..nn.module import Module
 from ..nn.validation import DECAY, in_words, instance_of, require, validate
-from .optimiser import Group, Optimiser, State
+from .optimiser import Group, Optimiser, State, listed
+
+Params = Iterable[Any]
+Pair = tuple[float, float]
 
 
 def zeros(p: Tensor) -> Tensor:
@@ -70,14 +72,8 @@ class SGD(Optimiser):
     _optional_when_zero = ("momentum", "weight_decay")
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
+        self, params: Params, lr: float = 1e-3, momentum: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False
     ) -> None:
-        validate(self, nesterov=nesterov)
         if nesterov and not momentum:
             raise ArgumentError(f"SGD: nesterov=True needs a momentum above 0, such as 0.9, and it is {momentum}.")
         self.nesterov = nesterov
@@ -135,12 +131,7 @@ class Adam(Optimiser):
     _decoupled = False
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        self, params: Params, lr: float = 1e-3, betas: Pair = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0
     ) -> None:
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ArgumentTypeError(
@@ -204,9 +195,9 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
+        betas: Pair = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> None:
@@ -254,7 +245,7 @@ class RMSprop(Optimiser):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 0.01,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -316,7 +307,7 @@ class Adagrad(Optimiser):
     _elementwise = True
     _optional_when_zero = ("weight_decay",)
 
-    def __init__(self, params: Iterable[Any], lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
+    def __init__(self, params: Params, lr: float = 0.01, eps: float = 1e-10, weight_decay: float = 0.0) -> None:
         super().__init__(params, lr=lr, eps=eps, weight_decay=weight_decay)
 
     def _begin(self, p: Tensor, group: Group) -> State:
@@ -338,12 +329,7 @@ TENSOR = instance_of(Tensor)
 
 def with_gradients(owner: str, parameters: Any) -> list[Any]:
     """The parameters that have a gradient."""
-    given: Iterable[Any] = [parameters] if isinstance(parameters, Tensor) else parameters
-    if isinstance(given, Module) or not isinstance(given, Iterable):
-        raise ArgumentTypeError(
-            f"{owner}: parameters must be a list of tensors, such as model.parameters(), not {in_words(given)}."
-        )
-    tensors = list(given)
+    tensors = [parameters] if isinstance(parameters, Tensor) else listed(owner, "parameters", parameters)
     for p in tensors:
         require(owner, TENSOR, **{"each of the parameters": p})
     return [p for p in tensors if p.grad is not None]
@@ -382,7 +368,7 @@ def clip_grad_norm_(parameters: Any, max_norm: float, norm_type: float = 2.0) ->
     full = [p.grad for p in trained if p.size]
     if not full:
         return np.zeros(())
-    wide = [np.ravel(g.astype(np.float32) if g.dtype == np.float16 else g) for g in full]
+    wide = [np.ravel(single(g)) for g in full]
     largest = np.max(np.stack([np.max(np.abs(g)) for g in wide]))
     unit = np.where(largest > 0, largest, 1)  # the squares of what is left are at most 1, and cannot overflow
     norms = [np.linalg.norm(g / unit, norm_type) for g in wide]

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError
-from ..cures import Answering
-from ..nn.validation import COUNT, POSITIVE, SIZE, instance_of, one_of, require, validate
+from ..nn.validation import COUNT, Checked, instance_of, one_of, require
 from .optimiser import Optimiser
 
 OPTIMISER = instance_of(Optimiser)
 
 
-class Schedule(Answering):
+class Schedule(Checked):
     """The base of schedules: write `rate(base, t)`, the learning rate after t steps of a group that began with base.
 
     A schedule sets the learning rate when it is made, and at each `step()`, which is called after the optimiser's.
@@ -110,7 +109,6 @@ class LambdaLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, lr_lambda: Callable[[int], float]) -> None:
-        validate(self, lr_lambda=lr_lambda)
         self.factor = lr_lambda
         super().__init__(optimiser)
 
@@ -143,7 +141,6 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, step_size: int, gamma: float = 0.1) -> None:
-        validate(self, step_size=step_size, gamma=gamma)
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimiser)
 
@@ -176,7 +173,6 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimiser: Optimiser, T_max: int, eta_min: float = 0.0) -> None:
-        validate(self, T_max=T_max, eta_min=eta_min)
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimiser)
 
@@ -211,7 +207,6 @@ class LinearLR(Schedule):
     def __init__(
         self, optimiser: Optimiser, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ) -> None:
-        validate(self, start_factor=start_factor, end_factor=end_factor, total_iters=total_iters)
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimiser)
 
@@ -248,22 +243,14 @@ class SequentialLR(Schedule):
 
     def __init__(self, optimiser: Optimiser, schedules: Sequence[Schedule], milestones: Sequence[int]) -> None:
         require(self, OPTIMISER, optimiser=optimiser)
-        schedules, milestones = list(schedules), list(milestones)
-        for schedule in schedules:
-            require(self, instance_of(Schedule), **{"each of the schedules": schedule})
-            if schedule.optimiser is not optimiser:
-                raise ArgumentError("SequentialLR: each of the schedules must be one of the same optimiser.")
-        for start, end in pairwise([0, *milestones]):
-            require(self, SIZE, **{"each of the milestones": end})
-            if end <= start:
-                raise ArgumentError(f"SequentialLR: milestones must increase, and {end} follows {start}.")
-        if not schedules:
-            raise ArgumentError("SequentialLR: needs one schedule or more, and got an empty list.")
-        if len(schedules) != len(milestones) + 1:
+        starts = [0, *milestones]
+        fits = all(isinstance(schedule, Schedule) and schedule.optimiser is optimiser for schedule in schedules)
+        if not fits or len(schedules) != len(starts) or any(not start < end for start, end in pairwise(starts)):
             raise ArgumentError(
-                f"SequentialLR: {len(schedules)} schedules need {len(schedules) - 1} milestones, not {len(milestones)}."
+                "SequentialLR takes schedules of this optimiser, one or more, and as milestones the steps at which the "
+                f"second and the later ones begin, which increase: not {schedules} and {milestones}."
             )
-        self.schedules, self.starts = schedules, [0, *milestones]
+        self.schedules, self.starts = schedules, starts
         super().__init__(optimiser)
 
     def rate(self, base: float, t: int) -> float:
@@ -271,7 +258,7 @@ class SequentialLR(Schedule):
         return self.schedules[now].rate(base, t - self.starts[now])
 
 
-class ReduceLROnPlateau(Answering):
+class ReduceLROnPlateau(Checked):
     """Multiplies the learning rates by factor when more than `patience` steps in a row brought no better figure.
 
     Parameters
@@ -285,15 +272,9 @@ class ReduceLROnPlateau(Answering):
     patience : int
         The number of steps in a row without a better figure that are waited for.
     threshold : float
-        The smallest improvement that counts: a share of the best's size, or with threshold_mode='abs' a difference.
-    threshold_mode : {'rel', 'abs'}
-        The meaning of threshold.
-    cooldown : int
-        The number of steps after a reduction that are not counted.
+        The smallest improvement that counts, as a share of the best's size.
     min_lr : float
         The lowest learning rate.
-    eps : float
-        A reduction by less is left out.
 
     Examples
     --------
@@ -313,25 +294,15 @@ class ReduceLROnPlateau(Answering):
         factor: float = 0.1,
         patience: int = 10,
         threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
         min_lr: float = 0.0,
-        eps: float = 1e-8,
     ) -> None:
         require(self, OPTIMISER, optimiser=optimiser)
         require(self, one_of("min", "max"), mode=mode)
         require(self, COUNT, patience=patience)
-        require(self, POSITIVE, factor=factor)
-        validate(self, threshold=threshold, threshold_mode=threshold_mode, cooldown=cooldown, min_lr=min_lr, eps=eps)
-        if factor >= 1:
-            raise ArgumentError(
-                f"ReduceLROnPlateau: factor={factor} would not reduce the learning rate: give one below 1."
-            )
-        self.optimiser, self.sign, self.relative = optimiser, 1 if mode == "max" else -1, threshold_mode == "rel"
-        self.factor, self.patience, self.threshold = factor, patience, threshold
-        self.cooldown, self.min_lr, self.eps = cooldown, min_lr, eps
+        self.optimiser, self.sign = optimiser, 1 if mode == "max" else -1
+        self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
         self.best = -math.inf * self.sign
-        self.bad_steps = self.cooling = 0
+        self.bad_steps = 0
 
     def __repr__(self) -> str:
         rates = ", ".join(f"{float(group['lr']):g}" for group in self.optimiser.param_groups)
@@ -346,42 +317,23 @@ class ReduceLROnPlateau(Answering):
             The figure, such as the loss of an epoch.
         """
         value = float(metric.item() if hasattr(metric, "item") else metric)
-        if self._is_better(value):
+        # Compared with the first figure, a share of infinity would be nan. A larger share of a negative one is smaller.
+        gain = 0 if math.isinf(self.best) else self.threshold * abs(self.best)
+        if self.sign * value > self.sign * self.best + gain:
             self.best, self.bad_steps = value, 0
         else:
             self.bad_steps += 1
-        if self.cooling:
-            self.cooling -= 1
-            self.bad_steps = 0
         if self.bad_steps > self.patience:
-            self._reduce()
-            self.cooling, self.bad_steps = self.cooldown, 0
-
-    def _is_better(self, value: float) -> bool:
-        """True if a figure beats the best so far by more than the threshold."""
-        sign, best = self.sign, self.best
-        if math.isinf(best):  # there is none so far; a share of it would be nan
-            return sign * value > sign * best
-        if not self.relative:
-            least = best + sign * self.threshold
-        elif best >= 0:
-            least = best * (1 + sign * self.threshold)
-        else:  # a larger share of a negative figure is smaller
-            least = best * (1 - sign * self.threshold)
-        return sign * value > sign * least
-
-    def _reduce(self) -> None:
-        """Multiply the learning rates by factor, down to min_lr."""
-        for group in self.optimiser.param_groups:
-            before = float(group["lr"])
-            after = max(before * self.factor, self.min_lr)
-            if before - after > self.eps:
-                group["lr"] = after
+            self.bad_steps = 0
+            for group in self.optimiser.param_groups:
+                rate = float(group["lr"])
+                reduced = max(rate * self.factor, self.min_lr)
+                if rate - reduced > 1e-8:  # as in PyTorch
+                    group["lr"] = reduced
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the best figure so far, and the counts."""
-        counts = {"best": self.best, "bad_steps": self.bad_steps, "cooling": self.cooling}
-        return {name: np.array(value) for name, value in counts.items()}
+        """Return the best figure so far, and the number of steps since."""
+        return {"best": np.array(self.best), "bad_steps": np.array(self.bad_steps)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state; the learning rates are in the optimiser's state.
@@ -391,4 +343,4 @@ class ReduceLROnPlateau(Answering):
         state : dict of arrays
             The dict that `state_dict` returned.
         """
-        self.best, self.bad_steps, self.cooling = float(state["best"]), int(state["bad_steps"]), int(state["cooling"])
+        self.best, self.bad_steps = float(state["best"]), int(state["bad_steps"])

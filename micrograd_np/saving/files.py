@@ -20,14 +20,10 @@ import numpy as np
 
 from ..core.context import no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError, FileError, LoadError, describe
-from ..core.names import printable
 from ..core.tensor import Tensor
-from ..nn.module import Module, Parameter, walk
+from ..nn.module import Module, Parameter, dotted, mismatches, walk
 from ..nn.validation import existing_file
 from .formats import check_digests, format_of, reading, write_manifest
-
-# Kinds of values that take each other's place; None is a place for any of them.
-PLAIN: dict[str, Any] = {"True or False": bool, "a number": (int, float, complex), "a text": str, "None": type(None)}
 
 
 def save(path: str | os.PathLike[str], state: Any) -> None:
@@ -125,47 +121,30 @@ def replacing(path: Any) -> Iterator[IO[bytes]]:
 
 def sync_folder(folder: str) -> None:
     """Put a folder's list of names on disk, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        try:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except PermissionError:  # one may write to a folder without reading it
-            return
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except PermissionError:  # Windows opens no folders, and one may write to a folder without reading it
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @no_grad()
 def put_into(ours: Any, given: Any, path: Any) -> Any:
     """Write the state in a file into modules, optimisers, Tensors, arrays and Generators; returns what holds it."""
-    wrong = sorted(mismatches(ours, given, ()))
+    wrong = sorted(mismatches(ours, given, opened=opened))
     if wrong:
         other = any("groups." in line and not line.endswith("needed") for line in wrong)
         cause = ": it is of another optimiser, or of one with other options" if other else ""
         raise LoadError("\n  ".join([f"{path} does not fit{cause}; nothing was changed.", *wrong]))
     before = state_copy(ours)
     try:
-        return put_values(ours, given)
+        return put_values(ours, given, put_value)
     except BaseException:
-        put_back(ours, before)
+        put_values(ours, before, put_back)
         raise
-
-
-def mismatches(ours: Any, given: Any, at: tuple[Any, ...]) -> Iterator[str]:
-    """Lines on what is missing, what is unknown, what is of another shape or dtype, and what cannot be written to."""
-    mine, theirs = opened(ours, given), opened(given, ours)
-    if isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
-        mine, theirs = dict(enumerate(mine)), dict(enumerate(theirs))
-    if isinstance(mine, dict) and isinstance(theirs, dict):
-        yield from (f"missing: {dotted((*at, key))}" for key in mine.keys() - theirs.keys())
-        yield from (f"unknown: {dotted((*at, key))}" for key in theirs.keys() - mine.keys())
-        for key in mine.keys() & theirs.keys():
-            yield from mismatches(mine[key], theirs[key], (*at, key))
-    elif mine is not None and kind_of(mine) != kind_of(theirs):
-        yield f"{dotted(at)}: {kind_of(theirs)} given, {kind_of(mine)} needed"
-    elif isinstance(mine, np.ndarray) and not mine.flags.writeable:
-        yield f"{dotted(at)}: the array to load into is read-only; give a copy of it"
 
 
 def opened(value: Any, other: Any) -> Any:
@@ -178,22 +157,25 @@ def opened(value: Any, other: Any) -> Any:
     return value
 
 
-def kind_of(value: Any) -> str:
-    """The kind of a value, as an error names it."""
-    if isinstance(value, Tensor | np.ndarray | np.generic):
-        return f"{value.shape} {value.dtype.newbyteorder('=')}"
-    if isinstance(value, np.random.Generator):
-        return f"a {type(value.bit_generator).__name__} generator"
-    if isinstance(value, dict):
-        return f"a {type(value).__name__} of {len(value)}"
-    return next((name for name, kinds in PLAIN.items() if isinstance(value, kinds)), f"a {type(value).__name__}")
-
-
-def put_values(ours: Any, given: Any) -> Any:
+def put_values(ours: Any, given: Any, put: Callable[[Any, Any], Any]) -> Any:
     """Put values that fit in their places; numbers and strings, which have none, are returned."""
+    if isinstance(ours, dict):
+        ours.update({key: put_values(ours[key], value, put) for key, value in given.items()})
+    elif isinstance(ours, list | tuple):
+        parts = [put_values(mine, theirs, put) for mine, theirs in zip(ours, given, strict=True)]
+        if isinstance(ours, tuple):
+            return tuple(parts)
+        ours[:] = parts
+    else:
+        return put(ours, given)
+    return ours
+
+
+def put_value(ours: Any, given: Any) -> Any:
+    """Put a value that is no container in its place."""
     if hasattr(ours, "load_state_dict"):
         if isinstance(given, State):
-            put_values(state_of(ours).generators, given.generators)
+            put_values(state_of(ours).generators, given.generators, put_value)
         ours.load_state_dict(dict(given))
     elif isinstance(ours, Tensor):
         ours.data = given
@@ -201,28 +183,15 @@ def put_values(ours: Any, given: Any) -> Any:
         ours[...] = given
     elif isinstance(ours, np.random.Generator):
         ours.bit_generator.state = given.bit_generator.state
-    elif isinstance(ours, dict):
-        ours.update({key: put_values(ours[key], value) for key, value in given.items()})
-    elif isinstance(ours, list):
-        ours[:] = [put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True)]
-    elif isinstance(ours, tuple):
-        return tuple(put_values(mine, theirs) for mine, theirs in zip(ours, given, strict=True))
     else:
         return given
     return ours
 
 
 def put_back(ours: Any, before: Any) -> Any:
-    """Undo a load part by part: a part that refuses its old values refused the new ones, too."""
-    if isinstance(ours, dict):
-        ours.update({key: put_back(ours[key], value) for key, value in before.items()})
-    elif isinstance(ours, list):
-        ours[:] = map(put_back, ours, before)
-    elif isinstance(ours, tuple):
-        return tuple(map(put_back, ours, before))
-    else:
-        with suppress(Exception):
-            return put_values(ours, before)
+    """Undo a load of a part: one that refuses its old values refused the new ones, too."""
+    with suppress(Exception):
+        return put_value(ours, before)
     return ours
 
 
@@ -282,7 +251,11 @@ def encode(value: Any, at: Path, arrays: Arrays) -> Any:
     if isinstance(value, dict):  # an OrderedDict or defaultdict comes back as a dict
         return {"dict": [[key_of(key, at), encode(x, (*at, key), arrays)] for key, x in value.items()]}
     if isinstance(value, Tensor):
-        check_leaf(value, at)
+        if value.op is not None:
+            raise ArgumentTypeError(
+                f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. "
+                "Save .detach() of it, or .item()."
+            )
         what = "parameter" if isinstance(value, Parameter) else "tensor"
         return {what: [put_aside(value.data, at, arrays), value.requires_grad, value.name]}
     if isinstance(value, np.generic):
@@ -346,15 +319,6 @@ def key_of(key: Any, at: Path) -> Any:
     return key
 
 
-def check_leaf(value: Tensor, at: Path) -> None:
-    """Raise for a Tensor with a graph."""
-    if value.op is not None:
-        raise ArgumentTypeError(
-            f"{dotted(at)} is {describe(value, 'a tensor')}, made by {value.op.name}, and a file keeps no graph. Save "
-            ".detach() of it, or .item()."
-        )
-
-
 def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
     """Put an array aside under a name of its own, fit for a file on any system."""
     if array.dtype.kind not in KINDS:
@@ -367,8 +331,3 @@ def put_aside(array: Any, at: Path, arrays: Arrays) -> str:
     name = next(name for name in names if name not in arrays and name != "__metadata__")  # reserved by safetensors
     arrays[name] = array
     return name
-
-
-def dotted(at: Path) -> str:
-    """A place in a state, for a message."""
-    return printable(".".join(map(str, at))) or "the state"

@@ -186,7 +186,13 @@ def array_in(content: bytes, name: str, entry: Entry) -> Any:
 def write_safetensors(file: IO[bytes], text: str, arrays: Arrays) -> None:
     """Write a .safetensors file, with the manifest in its metadata."""
     save = import_extra("safetensors.numpy", *SAFETENSORS).save
-    file.write(save({name: stored(name, array) for name, array in arrays.items()}, {FORMAT: text}))
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+            dtype = array.dtype
+            raise ArgumentTypeError(f"{name} has dtype {dtype}, which .safetensors does not hold. Save it as .npz.")
+    # It holds the lowest byte of each number first.
+    plain = {name: array.astype(array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
+    file.write(save(plain, {FORMAT: text}))
 
 
 def read_safetensors(file: IO[bytes]) -> tuple[Manifest, Arrays]:
@@ -199,30 +205,11 @@ def read_safetensors(file: IO[bytes]) -> tuple[Manifest, Arrays]:
         check_file(set(content.keys()) == manifest.arrays.keys(), "it holds other arrays than its manifest lists.")
         found = {name: content.get_tensor(name) for name in manifest.arrays}
         for name, entry in manifest.arrays.items():
-            same = (found[name].dtype, found[name].shape) == stored_as(entry.dtype, entry.shape)
+            same = (found[name].dtype, found[name].shape) == (entry.dtype.newbyteorder("<"), entry.shape)
             check_file(same, f"{name} is not {entry}, as its manifest says.")
-        return manifest, {name: restored(found[name], entry) for name, entry in manifest.arrays.items()}
-
-
-def stored_as(dtype: np.dtype[Any], shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
-    """The dtype and the shape in which .safetensors holds an array: its lowest byte first, complex numbers as pairs."""
-    if dtype.kind == "c":
-        return np.dtype(f"<f{dtype.itemsize // 2}"), (*shape, 2)
-    return dtype.newbyteorder("<"), shape
-
-
-def stored(name: str, array: Any) -> Any:
-    """The array as .safetensors holds it."""
-    dtype, shape = stored_as(array.dtype, array.shape)
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise ArgumentTypeError(f"{name} has dtype {array.dtype}, which .safetensors does not hold. Save it as .npz.")
-    return np.ndarray(shape, dtype, array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-
-
-def restored(array: Any, entry: Entry) -> Any:
-    """The array as it was saved, in memory of its own."""
-    plain = np.ndarray(entry.shape, entry.dtype.newbyteorder("<"), array.tobytes())
-    return plain.astype(entry.dtype, order="F" if entry.fortran_order else "C")
+            # The array as it was saved, in memory of its own.
+            found[name] = found[name].astype(entry.dtype, order="F" if entry.fortran_order else "C")
+        return manifest, found
 
 
 FORMATS = {".npz": (read_npz, write_npz), ".safetensors": (read_safetensors, write_safetensors)}

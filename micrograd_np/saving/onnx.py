@@ -95,10 +95,6 @@ class Graph:
         """Return the names of a step's inputs, cast to one dtype: the result's unless another is given."""
         return [self.name(x, dtype or step.output.dtype) for x in step.inputs]
 
-    def kind(self, x: Any) -> Any:
-        """Return the dtype of a value, or a number as it is: what np.result_type takes."""
-        return x.dtype if isinstance(x, Value) else x
-
     def arithmetic(self, dtype: Any) -> Callable[..., str]:
         """Return a function that adds a node; its operands are names, or numbers, which become arrays of the dtype."""
         return lambda kind, *inputs: self.node(
@@ -193,7 +189,9 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
     """Write the nodes of each step; raise an error that names all steps without a form."""
     missing: dict[str, None] = {}
     for step in steps:
-        form = form_of_row(step.op) or (write_decomposed if step.op.decomposition else None)
+        form: Nodes | None = write_decomposed if step.op.decomposition else None
+        if step.op.onnx:
+            form = FORMS.get(step.op.onnx, elementwise_nodes)
         name = None if form is None or missing else form(graph, step)
         if name is not None:
             graph.names[step.output] = name
@@ -201,11 +199,8 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
             missing[f"{step.op.name.lstrip('_')} ({format_location(step.where) if step.where else 'inside'})"] = None
     if missing:
         cure = ["Random numbers are drawn in training: call model.eval()."] if any(draws(x.op) for x in steps) else []
-        if own := [step.op.name for step in steps if isinstance(step.op, CustomOp)]:
-            cure.append(
-                f"{own[0]} is a custom op, which hides what it computes. Export a model that calls the function "
-                "without @mg.custom_op, written in NumPy functions."
-            )
+        if any(isinstance(step.op, CustomOp) for step in steps):
+            cure.append("A custom op hides what it computes: export its function without @mg.custom_op.")
         raise ArgumentTypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
 
 
@@ -240,20 +235,22 @@ def declared(helper: Any, name: str, x: Value) -> Any:
 Nodes = Callable[[Any, Any], Any]  # (graph, step) to the name of the result, or None
 
 
-def elementwise(kind: str) -> Nodes:
-    """Return a form of one node; its operands are cast to the dtype that NumPy promotes them to."""
-
-    def nodes(g: Any, step: Any) -> Any:
-        dtype = step.output.dtype if step.output.dtype.kind == "f" else np.result_type(*map(g.kind, step.inputs))
-        name = g.node(kind, *g.operands(step, dtype))
-        return name if step.output.dtype == bool else g.cast(name, dtype, step.output.dtype)
-
-    return nodes
+def elementwise_nodes(g: Any, step: Any, kind: str = "") -> Any:
+    """Write one node, of the row's kind if no other is given; its operands are cast to the dtype that NumPy takes."""
+    dtypes = [x.dtype if isinstance(x, Value) else x for x in step.inputs]
+    dtype = step.output.dtype if step.output.dtype.kind == "f" else np.result_type(*dtypes)
+    name = g.node(kind or step.op.onnx, *g.operands(step, dtype))
+    return name if step.output.dtype == bool else g.cast(name, dtype, step.output.dtype)
 
 
-def logical(kind: str) -> Nodes:
-    """Return a form of one node whose operands are booleans."""
-    return lambda g, step: g.node(kind, *g.operands(step, np.dtype(bool)))
+def logical_nodes(g: Any, step: Any) -> Any:
+    """Write one node whose operands are booleans."""
+    return g.node(step.op.onnx, *g.operands(step, np.dtype(bool)))
+
+
+def operand_nodes(g: Any, step: Any) -> Any:
+    """Write one node without attributes, whose operands have the dtype of the result."""
+    return g.node(step.op.onnx, *g.operands(step))
 
 
 def formula(f: Callable[..., str]) -> Nodes:
@@ -269,36 +266,24 @@ def formula(f: Callable[..., str]) -> Nodes:
     return nodes
 
 
-def reduction(kind: str) -> Nodes:
-    """Return a form of a reduction over some axes."""
-
-    def nodes(g: Any, step: Any) -> Any:
-        x, axis, keepdims = step.inputs[0], step.params["axis"], step.params["keepdims"]
-        return g.node(kind, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
-
-    return nodes
+def reduction_nodes(g: Any, step: Any) -> Any:
+    """Write a reduction over some axes."""
+    x, axis, keepdims = step.inputs[0], step.params["axis"], step.params["keepdims"]
+    return g.node(step.op.onnx, g.name(x, step.output.dtype), g.axes(x, axis), keepdims=int(keepdims))
 
 
-def extreme_index(kind: str) -> Nodes:
-    """Return the form of ArgMax or ArgMin, which take one axis."""
-
-    def nodes(g: Any, step: Any) -> Any:
-        axis = step.params.get("axis", step.inputs[1] if step.inputs[1:] else None)
-        if axis is None:
-            return None
-        return g.node(kind, g.name(step.inputs[0]), axis=axis, keepdims=int(step.params.get("keepdims", False)))
-
-    return nodes
+def extreme_index_nodes(g: Any, step: Any) -> Any:
+    """Write ArgMax or ArgMin, which take one axis."""
+    axis = step.params.get("axis", step.inputs[1] if step.inputs[1:] else None)
+    if axis is None:
+        return None
+    return g.node(step.op.onnx, g.name(step.inputs[0]), axis=axis, keepdims=int(step.params.get("keepdims", False)))
 
 
-def over_axis(kind: str) -> Nodes:
-    """Return a form of one node that takes one axis, such as Softmax."""
-
-    def nodes(g: Any, step: Any) -> Any:
-        axis = step.params["axis"]
-        return g.node(kind, *g.operands(step), axis=axis) if isinstance(axis, int) else None
-
-    return nodes
+def softmax_nodes(g: Any, step: Any) -> Any:
+    """Write a softmax over one axis, or its logarithm."""
+    axis = step.params["axis"]
+    return g.node(step.op.onnx, *g.operands(step), axis=axis) if isinstance(axis, int) else None
 
 
 def cumsum_nodes(g: Any, step: Any) -> Any:
@@ -474,9 +459,10 @@ def standardize_nodes(g: Any, step: Any) -> Any:
 
 # The forms of rows by their `onnx` field. A name that is not here is an operator of ONNX that takes each entry alone.
 FORMS: dict[str, Nodes] = {
-    "NotEqual": lambda g, step: g.node("Not", elementwise("Equal")(g, step)),
-    **{kind: logical(kind) for kind in ("And", "Or", "Xor", "Not")},
-    **{f"Reduce{kind}": reduction(f"Reduce{kind}") for kind in ("Sum", "Mean", "Prod", "Max", "Min", "LogSumExp")},
+    "NotEqual": lambda g, step: g.node("Not", elementwise_nodes(g, step, "Equal")),
+    **dict.fromkeys(("And", "Or", "Xor", "Not"), logical_nodes),
+    **{f"Reduce{kind}": reduction_nodes for kind in ("Sum", "Mean", "Prod", "Max", "Min", "LogSumExp")},
+    **dict.fromkeys(("MatMul", "Sigmoid", "Relu"), operand_nodes),
     "Identity": cast_nodes,
     "Cast": cast_nodes,
     "Square": formula(lambda do, x: do("Mul", x, x)),
@@ -486,19 +472,14 @@ FORMS: dict[str, Nodes] = {
     "Log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
     "Log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
     "LogAddExp": formula(logaddexp_nodes),
-    "Sigmoid": formula(lambda do, x: do("Sigmoid", x)),
-    "Relu": formula(lambda do, x: do("Relu", x)),
     "Erf": erf_nodes,
     "Erfc": lambda g, step: g.arithmetic(step.output.dtype)("Sub", 1, erf_nodes(g, step)),
     "Where": where_nodes,
     "Item": lambda g, step: g.names[step.inputs[0]][step.params["i"]],
     "Pack": lambda g, step: list(step.inputs),  # only rows that are written by their decomposition read it
     "CumSum": cumsum_nodes,
-    "ArgMax": extreme_index("ArgMax"),
-    "ArgMin": extreme_index("ArgMin"),
-    "Softmax": over_axis("Softmax"),
-    "LogSoftmax": over_axis("LogSoftmax"),
-    "MatMul": lambda g, step: g.node("MatMul", *g.operands(step)),
+    **dict.fromkeys(("ArgMax", "ArgMin"), extreme_index_nodes),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), softmax_nodes),
     "Einsum": lambda g, step: g.node("Einsum", *g.operands(step), equation=step.params["subscripts"]),
     "Gather": lambda g, step: g.node("Gather", g.name(step.inputs[1]), g.name(step.inputs[0])),
     "Transpose": transpose_nodes,
@@ -514,8 +495,3 @@ FORMS: dict[str, Nodes] = {
     "Windows": windows_nodes,
     "Standardize": standardize_nodes,
 }
-
-
-def form_of_row(row: Any) -> Nodes | None:
-    """Return the form of a row, or None."""
-    return None if row.onnx is None else FORMS.get(row.onnx) or elementwise(row.onnx)

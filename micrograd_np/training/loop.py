@@ -16,10 +16,9 @@ import numpy as np
 from ..core.context import no_grad
 from ..core.errors import ArgumentError, ArgumentTypeError, NonFiniteError
 from ..core.tensor import Tensor
-from ..cures import answering
 from ..data.samples import Batches, batches
 from ..nn.module import Module
-from ..nn.validation import FUNCTION, SIZE, in_words, require, validate
+from ..nn.validation import FUNCTION, SIZE, checked, in_words, require
 from ..optim.optimiser import Optimiser
 from ..saving.formats import format_of
 from .run import History, Hook, Path, Run
@@ -32,7 +31,7 @@ Show = Callable[[float, Figures], None]  # called with the number of epochs done
 LINES = 20  # of a long training, about so many epochs are printed
 
 
-@answering
+@checked
 def fit(
     model: Module,
     loss: Loss,
@@ -102,11 +101,8 @@ def fit(
     epoch 3/3  loss 0.07229
     """
     metrics = {} if metrics is None else metrics
-    validate("fit", loss=loss, epochs=epochs, size=size, metrics=metrics, resume=resume, quiet=quiet)
     require("fit", SIZE, patience=1 if patience is None else patience)
-    hooks: dict[str, Any] = {"before_step": before_step, "on_step": on_step, "on_epoch": on_epoch}
-    hooks |= {f"metrics[{name!r}]": metric for name, metric in metrics.items()}
-    require("fit", FUNCTION, **{name: hook for name, hook in hooks.items() if hook is not None})
+    require("fit", FUNCTION, **{f"metrics[{name!r}]": metric for name, metric in metrics.items()})
     if taken := {"loss", "val_loss"} & set(metrics):
         raise ArgumentError(f'fit: the history has a "{min(taken)}" of what is trained; give the metric another name.')
     if schedule is not None and not callable(getattr(schedule, "step", None)):
@@ -123,8 +119,9 @@ def fit(
     make_batches = batches_of("data", data, size=size, rng=rng)
     validated = None if validation is None else batches_of("validation", validation, size=size, shuffle=False)
     names = ["loss", *metrics]
-    run.history._make_columns([*names, *(f"val_{name}" for name in names if validated)])
-    steps, last_step = math.inf, run.step
+    for name in [*names, *(f"val_{name}" for name in names if validated)]:
+        run.history.setdefault(name, [math.nan] * run.epoch)
+    steps = math.inf
     with keeping_modes(model), interruptible() as handle_interrupt, progress(epochs, quiet) as (show_step, show_epoch):
         try:
             while run.epoch < epochs and not run.history.ended:
@@ -142,7 +139,6 @@ def fit(
                     there = evaluate(model, loss, validated, metrics)
                     figures |= {f"val_{name}": value for name, value in there.items()}
                 run._end_epoch(figures, patience)
-                last_step = run.step
                 show_epoch(run.epoch, figures)
                 answer = on_epoch(run) if on_epoch else None
                 if isinstance(answer, bool | np.bool_) and answer:
@@ -150,9 +146,7 @@ def fit(
                 if checkpoint is not None:
                     run.save(checkpoint)
         except KeyboardInterrupt:
-            between = run.epoch and run.step == last_step
-            place = f"after epoch {run.epoch}" if between else f"in epoch {run.epoch + 1}"
-            run.history.ended = f"Interrupted {place}: the model is as of step {run.step}."
+            run.history.ended = f"Interrupted after {run.epoch} epochs: the model is as of step {run.step}."
         else:
             run._close()
     if run.history.ended and not quiet:
@@ -257,17 +251,12 @@ def batches_of(what: str, data: Any, **how: Any) -> MakeBatches:
         return cast(MakeBatches, data)
     if isinstance(data, Batches):
         return lambda: data
-    if isinstance(data, tuple | list) and data and all(map(looks_like_batch, data)):
-        raise ArgumentTypeError(
-            f"fit: {what} must be a pair of arrays (x, y), but is a {type(data).__name__} of {len(data)} tuples or "
-            f"lists of arrays. If these are batches (x, y), write {what}=lambda: {what}; if each is to be one array, "
-            "join its parts with np.stack."
-        )
-    if isinstance(data, tuple | list) and len(data) > 1:
+    if isinstance(data, tuple | list) and len(data) > 1 and not all(map(looks_like_batch, data)):
         return lambda: batches(*data, **how)
     raise ArgumentTypeError(
         f"fit: {what} must be a pair of arrays (x, y), or a function that gives an epoch's batches, not "
-        f"{in_words(data)}. For batches of your own write {what}=mg.data.batches(x, y, 32, rng=rng)."
+        f"{in_words(data)}. For batches of your own write {what}=lambda: {what}, or make them with mg.data.batches. If "
+        "a tuple or list is to be one array, write np.stack."
     )
 
 
@@ -279,7 +268,7 @@ def looks_like_batch(value: Any) -> bool:
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
     """Take one step on a batch; return its loss and metrics."""
     *inputs, target = checked_batch(batch)
-    with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, and check_loss raises
+    with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, which raises
         prediction = run.model(*inputs)
         cost = loss(prediction, target)
         if not isinstance(cost, Tensor):
@@ -288,7 +277,12 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
                 f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
         figures = {"loss": as_float("loss(model(x), y)", cost)}
-        check_loss(run, figures["loss"])
+        if not math.isfinite(figures["loss"]):
+            raise NonFiniteError(
+                f"the loss is {figures['loss']} in step {run.step + 1}, epoch {run.epoch + 1}. If it grew before, the "
+                f"learning rate ({run.optimiser.lr:g}) is too high: lower it, or clip gradients in before_step. Else "
+                "look at the data, the first weights and the loss. mg.detect_anomaly() names the op that made it."
+            )
         run.optimiser.zero_grad()
         cost.backward()
     if before_step:
@@ -303,23 +297,6 @@ def checked_batch(batch: Any) -> Any:
     if isinstance(batch, tuple | list) and len(batch) > 1:
         return batch
     raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
-
-
-def check_loss(run: Run, loss: float) -> None:
-    """Raise if the loss is nan or inf, with the last losses in the message; else remember it for that message."""
-    if not math.isfinite(loss):
-        advice = "Look at the data, the first weights and the loss."
-        if run.recent:
-            before = ", ".join(f"{value:.3g}" for value in run.recent)
-            advice = (
-                f"The losses before it: {before}. If they grew, the learning rate ({run.optimiser.lr:g}) is too high: "
-                "lower it, or clip gradients in before_step."
-            )
-        raise NonFiniteError(
-            f"the loss is {loss} in step {run.step + 1}, epoch {run.epoch + 1}. {advice} mg.detect_anomaly() names the "
-            "op that made the first nan or inf."
-        )
-    run.recent.append(loss)
 
 
 def measured(metrics: Metrics, prediction: Any, target: Any) -> Figures:

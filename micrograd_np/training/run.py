@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ArgumentTypeError
+from ..core.errors import ArgumentError
 from ..expressions.layout import aligned
 from ..nn.module import Module
 from ..nn.validation import instance_of, require
@@ -48,15 +47,9 @@ class History(dict[str, list[float]]):
         figures : dict of float
             The figures by name.
         """
-        self._make_columns(figures)
-        for name, column in self.items():
-            column.append(figures.get(name, math.nan))
-
-    def _make_columns(self, names: Iterable[str]) -> None:
-        """Begin a list for each name that has none, with nan for the epochs before."""
-        count = self.epochs()
-        for name in names:
-            self.setdefault(name, [math.nan] * count)
+        epochs = self.epochs()
+        for name in dict.fromkeys([*self, *figures]):
+            self.setdefault(name, [math.nan] * epochs).append(figures.get(name, math.nan))
 
     def epochs(self) -> int:
         """Return the number of epochs."""
@@ -91,8 +84,6 @@ class Run:
         How many were completed.
     best : dict
         The lowest loss, its epoch, and the model's state then, where there is a patience.
-    recent : deque of float
-        The losses of the last steps.
 
     Examples
     --------
@@ -115,13 +106,10 @@ class Run:
     epoch: int = 0
     step: int = 0
     best: dict[str, Any] = field(default_factory=dict)
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
     def _check_model(self) -> None:
         """Raise if the model has parameters that the optimiser was not given."""
-        if not isinstance(self.model, Module):
-            given = type(self.model).__name__
-            raise ArgumentTypeError(f"fit trains a Module, not a {given}: write a class with a forward method.")
+        require("fit", instance_of(Module), model=self.model)
         require("fit", instance_of(Optimiser), optimiser=self.optimiser)
         known = set(map(id, self.optimiser._parameters))
         named = self.model.named_parameters()

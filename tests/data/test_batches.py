@@ -103,11 +103,15 @@ WITH_NAN = np.where(X == 7, np.nan, X)
 WRONG_BATCHES = [
     (lambda: batches(X, Y, 3), TypeError, r"rng=np.random.default_rng\(seed\)"),
     (lambda: batches(X, Y, 3, rng=np.random.RandomState(0)), TypeError, "default_rng"),
-    (lambda: batches(X, Y[:3], 3, rng=rng()), ValueError, r"X \(10, 2\) float64, array 1 \(3,\) int64 have different"),
-    (lambda: batches(X[:0], Y[:0], 3, rng=rng()), ValueError, "no samples"),
-    (lambda: batches(size=3, rng=rng()), ValueError, "one array or more"),
+    (
+        lambda: batches(X, Y[:3], 3, rng=rng()),
+        ValueError,
+        r"equally many .* X \(10, 2\) float64, array 1 \(3,\) int64",
+    ),
+    (lambda: batches(X[:0], Y[:0], 3, rng=rng()), ValueError, "at least one, not"),
+    (lambda: batches(size=3, rng=rng()), ValueError, "not none"),
     (batches, TypeError, "size=32"),
-    (lambda: batches(3.0, size=3, rng=rng()), ValueError, "each with an axis"),
+    (lambda: batches(3.0, size=3, rng=rng()), ValueError, "on the first axis"),
     (
         lambda: batches(X, Y, 0, rng=rng()),
         ValueError,

@@ -40,7 +40,7 @@ def test_the_dtype_is_numpys(given, kept):
 
 WRONG = [
     (lambda: standardise(TRAIN, TEST[:, :3]), "TRAIN"),
-    (lambda: standardise(TRAIN[:0]), "no samples"),
+    (lambda: standardise(TRAIN[:0]), "at least one, not"),
     (lambda: standardise(np.where(TRAIN > 3, np.inf, TRAIN)), "nan or inf"),
 ]
 

@@ -34,15 +34,15 @@ W = nn.Parameter([1.0])
 OPTIMISER = optim.SGD([W])
 OTHER = optim.SGD([W])
 PARAMS = [
-    (W, "pass a list of tensors"),
+    (W, "must be a list of tensors, such as model.parameters() or [w], not value (1,)"),
     ([], "no parameters: pass model.parameters()"),
-    (3, "params must be a list of tensors, such as model.parameters(), not 3"),
-    (nn.Linear(1, 1), "pass model.parameters()"),
+    (3, "params must be a list of tensors, such as model.parameters() or [w], not 3"),
+    (nn.Linear(1, 1), "such as model.parameters() or [w], not a Linear"),
     ([3], "int"),
 ]
 OPTIMISERS = [(3, "optimiser must be an Optimiser, not 3"), (nn.Linear(1, 1), "not a Linear")]
-LISTS = [(3, "must be a list of tensors, such as model.parameters(), not 3"), ([3], "must be a Tensor, not 3")]
-LISTS += [(nn.Linear(1, 1), "such as model.parameters(), not a Linear")]
+LISTS = [(3, "must be a list of tensors, such as model.parameters() or [w], not 3"), ([3], "must be a Tensor, not 3")]
+LISTS += [(nn.Linear(1, 1), "such as model.parameters() or [w], not a Linear")]
 
 WEIGHTED = {"rng": RNG, "dtype": DTYPE}
 CONVOLUTION = WEIGHTED | {
@@ -154,7 +154,7 @@ CASES = {
     nn.RMSNorm: (
         {"normalized_shape": 3},
         {
-            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not 0")],
+            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not (2, 0)")],
             "eps": NONNEGATIVE[:3],
             "elementwise_affine": FLAG,
             "dtype": DTYPE,
@@ -189,7 +189,7 @@ CASES = {
     nn.LayerNorm: (
         {"normalized_shape": 3},
         {
-            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not 0")],
+            "normalized_shape": [*SIZE[:3], ((2, 0), "at least 1, not (2, 0)")],
             "eps": NONNEGATIVE,
             "elementwise_affine": FLAG,
             "bias": FLAG,
@@ -288,11 +288,11 @@ CASES = {
         {
             "optimiser": OPTIMISERS,
             "schedules": [
-                ([], "needs one schedule or more"),
-                ([3], "must be a Schedule, not 3"),
-                ([optim.LambdaLR(OTHER, rate)], "of the same optimiser"),
+                ([], "takes schedules of this optimiser, one or more"),
+                ([3], "takes schedules of this optimiser, one or more"),
+                ([optim.LambdaLR(OTHER, rate)], "takes schedules of this optimiser"),
             ],
-            "milestones": [([3], "1 schedules need 0 milestones, not 1"), ([2, 1], "increase, and 1 follows 2")],
+            "milestones": [([3], "milestones the steps at which"), ([2, 1], "which increase")],
         },
     ),
     optim.ReduceLROnPlateau: (
@@ -300,13 +300,15 @@ CASES = {
         {
             "optimiser": OPTIMISERS,
             "mode": [("low", "one of 'min', 'max', not 'low'")],
-            "factor": [*POSITIVE, (1.0, "factor=1.0 would not reduce")],
+            "factor": [
+                *POSITIVE[1:-2],
+                (0, "above 0 and below 1, not 0"),
+                (-1.0, "not -1.0"),
+                (1.0, "below 1, not 1.0"),
+            ],
             "patience": COUNT,
             "threshold": NONNEGATIVE,
-            "threshold_mode": [("some", "one of 'rel', 'abs', not 'some'")],
-            "cooldown": COUNT,
             "min_lr": NONNEGATIVE,
-            "eps": NONNEGATIVE,
         },
     ),
     optim.clip_grad_norm_: (
@@ -348,7 +350,7 @@ CASES = {
         {"model": MODEL, "loss": nn.cross_entropy, "optimiser": TRAINER, "data": (X, Y), "epochs": 1, "quiet": True}
         | {"rng": np.random.default_rng(0)},
         {
-            "model": [(np.tanh, "trains a Module, not")],
+            "model": [(np.tanh, "model must be a Module, not")],
             "loss": [
                 ("mse", "loss must be a function, such as mg.nn.mse_loss, not 'mse'"),
                 (lambda x, y: None, "must return a Tensor made from the model's output, but returned None"),
@@ -361,7 +363,7 @@ CASES = {
                 (lambda: [X], "a batch must be a tuple (x, y) of arrays, not"),
             ],
             "epochs": COUNT,
-            "size": SIZE,
+            "size": [(0, "such as size=32, not 0"), (2.5, "not 2.5"), (None, "not None")],
             "rng": [(None, "default_rng(seed), not None")],
             "validation": [(X, "must be a pair of arrays (x, y)"), (lambda: [X], "must be a tuple (x, y)")],
             "metrics": [

@@ -411,8 +411,8 @@ BAD = [
     (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel"),
     (lambda: nn.Conv2d(3, 4, 3, (1, 2), "same"), r"padding='same' needs a stride of 1, not \(1, 2\)"),
     (lambda: nn.Conv1d(3, 4, 3, padding="some"), "Conv1d: padding must be .*, 'same' or 'valid', not 'some'"),
-    (lambda: nn.MaxPool2d(), r"MaxPool2d\(kernel_size.*missing a required argument: 'kernel_size'"),
-    (lambda: nn.ReLU(3), r"ReLU\(\): too many"),
+    (lambda: nn.MaxPool2d(), r"MaxPool2d: missing a required argument: 'kernel_size'"),
+    (lambda: nn.ReLU(3), "ReLU: too many positional arguments. It has none"),
     (lambda: nn.BatchNorm1d(2)(FEW), "BatchNorm1d takes 2 channels on axis 1"),
     (lambda: nn.BatchNorm2d(3)(FEW), "BatchNorm2d takes x of 4 axes"),
     (lambda: nn.BatchNorm1d(3)(FEW[:1]), "two entries a channel or more"),
@@ -420,7 +420,10 @@ BAD = [
     (lambda: nn.Dropout(1.0), "Dropout: p must be a number of at least 0 and below 1, not 1.0"),
     (lambda: nn.Embedding(3, 2)(np.array([0, 3])), "ids count from 0 to 2"),
     (lambda: nn.RNNCell(4, 2)(FEW), "RNNCell takes 4 features"),
-    (lambda: nn.RNNCell(3, 2)(FEW, FEW), r"state of this RNNCell must have shape \(2, 2\), and FEW \(2, 3\)"),
+    (
+        lambda: nn.RNNCell(3, 2)(FEW, FEW),
+        r"state of this RNNCell must be one array h of shape \(2, 2\), not FEW \(2, 3\)",
+    ),
     (lambda: nn.RNNCell(3, 2, nonlinearity="sin"), "nonlinearity must be one of 'tanh', 'relu', not 'sin'"),
     (lambda: nn.MultiheadAttention(5, 2), "num_heads=2 does not divide embed_dim=5"),
     (lambda: nn.MultiheadAttention(4, 2)(FEW, FEW, FEW), "takes 4 features"),
@@ -446,11 +449,9 @@ def test_completion_of_a_layer_shows_its_arguments_parameters_and_methods():
 
 
 MISUSED = {
-    "nn.ReLU(X)": r"ReLU\(\): too many positional arguments. A layer is made first and called then: ReLU\(\)\(x\)",
-    "nn.LeakyReLU(inplace=True)": r"LeakyReLU\(negative_slope=0.01\): .*'inplace'. Leave inplace out",
-    "nn.MaxPool2d(2, return_indices=True)": r"MaxPool2d\(kernel_size, stride=None, padding=0, dilation=1, \*, ",
-    "nn.MSELoss()(X)": r"MSELoss is called with \(prediction, target\), not with 1 arguments",
-    "nn.CrossEntropyLoss()(X, [0, 1], 2)": r"CrossEntropyLoss is called with \(logits, labels\), not with 3 arguments",
+    "nn.ReLU(X)": r"ReLU is made first and called then: ReLU\(\)\(x\)",
+    "nn.LeakyReLU(inplace=True)": "LeakyReLU has no argument 'inplace'. It has negative_slope",
+    "nn.MaxPool2d(2, return_indices=True)": "MaxPool2d has no argument .* kernel_size, stride, padding, dilation",
     "nn.Sequential([nn.ReLU()])": r"a module or a function \(write \*layers to give those of a list\), not \[ReLU",
     "nn.Flatten()(3.0)": r"Flatten joins the axes 1 to -1, and x \(\) float64 does not have them",
     "nn.Flatten(2, 1)(np.ones((2, 3, 4)))": "Flatten joins the axes 2 to 1",

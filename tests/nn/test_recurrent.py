@@ -160,12 +160,12 @@ WRONG = [
     (lambda: nn.GRU(3, 4)(np.ones(3)), r"GRU takes sequences of one step or more, \(steps, batch, features\)"),
     (lambda: nn.GRU(3, 4)(np.ones((0, 2, 3))), "takes sequences"),
     (lambda: nn.GRU(3, 4)(np.ones((5, 2, 4))), "GRUCell takes 3 features"),
-    (lambda: nn.RNN(3, 4, 2)(X, np.ones((1, 2, 4))), r"must have shape \(2, 2, 4\)"),
+    (lambda: nn.RNN(3, 4, 2)(X, np.ones((1, 2, 4))), r"must be one array h of shape \(2, 2, 4\)"),
     (
         lambda: nn.LSTM(3, 4)(X, (np.ones((1, 2, 4)), np.ones((1, 2, 5)))),
-        r"LSTM must have shape \(1, 2, 4\), and c \(1, 2, 5\)",
+        r"LSTM must be .* of shape \(1, 2, 4\), not given \(1, 2, 4\) float64, given \(1, 2, 5\)",
     ),
-    (lambda: nn.LSTM(3, 4)(X[:, 0], (np.ones((1, 2, 4)),) * 2), r"must have shape \(1, 4\)"),
+    (lambda: nn.LSTM(3, 4)(X[:, 0], (np.ones((1, 2, 4)),) * 2), r"of shape \(1, 4\)"),
     (lambda: nn.RNN(3, 4, nonlinearity="sin"), "nonlinearity must be one of 'tanh', 'relu', not 'sin'"),
 ]
 
@@ -181,16 +181,21 @@ STATES = [
         nn.GRU(3, 4),
         (5, 2, 3),
         ((1, 2, 4), (1, 2, 4)),
-        r"GRU takes as its state one array h .*\(1, 2, 4\), and not 2",
+        r"this GRU must be one array h of shape \(1, 2, 4\), not given \(2, 1, 2, 4\)",
     ),
-    (nn.LSTM(3, 4), (5, 2, 3), (1, 2, 4), r"LSTM takes as its state a pair of arrays \(h, c\) of shape \(1, 2, 4\)"),
-    (nn.LSTM(3, 4), (5, 2, 3), ((1, 2, 4),) * 3, r"a pair of arrays \(h, c\) of shape \(1, 2, 4\), and not 3 of them"),
-    (nn.LSTMCell(3, 4), (2, 3), (2, 4), r"LSTMCell takes as its state a pair of arrays \(h, c\) of shape \(2, 4\)"),
-    (nn.GRUCell(3, 4), (2, 3), ((2, 4), (2, 4)), r"GRUCell takes as its state one array h of shape \(2, 4\)"),
-    (nn.RNNCell(3, 4), (4, 3), (1, 4), r"this RNNCell must have shape \(4, 4\), and given \(1, 4\)"),
-    (nn.RNNCell(3, 4), (3,), (1, 4), r"this RNNCell must have shape \(4,\)"),
-    (nn.LSTMCell(3, 4), (2, 3), ((2, 4), (1, 4)), r"this LSTMCell must have shape \(2, 4\), and c \(1, 4\)"),
-    (nn.GRU(3, 4, num_layers=2), (5, 2, 3), (1, 2, 4), r"this GRU must have shape \(2, 2, 4\)"),
+    (nn.LSTM(3, 4), (5, 2, 3), (1, 2, 4), r"LSTM must be a pair of arrays \(h, c\) of shape \(1, 2, 4\)"),
+    (nn.LSTM(3, 4), (5, 2, 3), ((1, 2, 4),) * 3, r"a pair of arrays \(h, c\) of shape \(1, 2, 4\), not given"),
+    (nn.LSTMCell(3, 4), (2, 3), (2, 4), r"LSTMCell must be a pair of arrays \(h, c\) of shape \(2, 4\)"),
+    (nn.GRUCell(3, 4), (2, 3), ((2, 4), (2, 4)), r"GRUCell must be one array h of shape \(2, 4\)"),
+    (nn.RNNCell(3, 4), (4, 3), (1, 4), r"this RNNCell must be one array h of shape \(4, 4\), not given \(1, 4\)"),
+    (nn.RNNCell(3, 4), (3,), (1, 4), r"this RNNCell must be .* of shape \(4,\)"),
+    (
+        nn.LSTMCell(3, 4),
+        (2, 3),
+        ((2, 4), (1, 4)),
+        r"this LSTMCell must be .* of shape \(2, 4\), not .*, given \(1, 4\)",
+    ),
+    (nn.GRU(3, 4, num_layers=2), (5, 2, 3), (1, 2, 4), r"this GRU must be .* of shape \(2, 2, 4\)"),
 ]
 
 
@@ -203,8 +208,8 @@ def test_a_state_of_another_kind_or_shape_is_refused(layer, shape, state, says):
 
 
 BATCHES = [
-    ((2, 1, 4), (2, 3, 4), (2, 3, 4), "batches of 1, 3, 3 must be of one size"),
-    ((2, 3, 4), (2, 3, 4), (5, 3, 4), "key has 2 positions and value 5"),
+    ((2, 1, 4), (2, 3, 4), (2, 3, 4), "with one number of samples N"),
+    ((2, 3, 4), (2, 3, 4), (5, 3, 4), "key and value one length"),
     ((2, 3, 4), (3, 4), (3, 4), r"as \(L, N, E\), since batch_first is False: all must have three axes, or all two"),
     ((4,), (4,), (4,), "three axes"),
     ((2, 3, 5), (2, 3, 4), (2, 3, 4), r"takes 4 features on the last axis, and x \(2, 3, 5\) float64 has 5"),

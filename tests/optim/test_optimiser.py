@@ -92,14 +92,11 @@ def test_a_copied_group_still_knows_its_options(copied):
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
-@pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
 @pytest.mark.parametrize("threshold", [0, 1e-3, 1.0])
 @pytest.mark.parametrize("first", [-10.0, 0.0, 10.0])
-def test_a_figure_that_is_no_better_never_counts_as_better(mode, threshold_mode, threshold, first):
+def test_a_figure_that_is_no_better_never_counts_as_better(mode, threshold, first):
     sign = 1 if mode == "max" else -1
-    schedule = optim.ReduceLROnPlateau(
-        optim.SGD([nn.Parameter(1.0)], lr=1.0), mode, threshold=threshold, threshold_mode=threshold_mode
-    )
+    schedule = optim.ReduceLROnPlateau(optim.SGD([nn.Parameter(1.0)], lr=1.0), mode, threshold=threshold)
     for figure in (first, first - sign * 1e-4, first - sign * 9, first):
         schedule.step(figure)
     assert (schedule.best, schedule.bad_steps) == (first, 3)
@@ -109,7 +106,7 @@ def test_a_figure_that_is_no_better_never_counts_as_better(mode, threshold_mode,
 
 def test_a_plateau_goes_on_from_a_kept_state():
     def made():
-        return optim.ReduceLROnPlateau(optim.SGD([nn.Parameter(1.0)], lr=1.0), patience=2, cooldown=2)
+        return optim.ReduceLROnPlateau(optim.SGD([nn.Parameter(1.0)], lr=1.0), patience=2)
 
     whole, first, second = made(), made(), made()
     losses = [3.0, 2.0, 2.0, 2.5, 2.0, 2.0, 1.9, 2.0, 2.0, 2.0, 2.0]
@@ -372,18 +369,6 @@ def test_a_shallow_copy_shares_its_states():
         each.step()
     assert np.array_equal(p.data, [1 - 1 - 1.5 - 1.75])
     assert optimiser.state[0]["velocity"].data == 1.75
-
-
-def test_a_step_that_fails_leaves_states_of_small_parameters_as_they_were():
-    p, q = nn.Parameter([1.0]), nn.Parameter([1.0, 2.0])
-    optimiser = optim.Adam([p, q], lr=0.1, eps=0)
-    p.grad, q.grad = [1.0], [1.0, 1.0]
-    optimiser.step()
-    before = optimiser.state_dict()
-    q.grad = [1e200, 1.0]
-    with pytest.raises(FloatingPointError, match=r"overflow.*nothing was changed"):
-        optimiser.step()
-    assert all(np.array_equal(x, before[name]) for name, x in optimiser.state_dict().items())
 
 
 def test_a_write_into_a_state_that_a_graph_reads_is_seen():

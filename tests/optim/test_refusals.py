@@ -15,8 +15,12 @@ def network():
 W = nn.Parameter([1.0])
 BAD_PARAMETERS = [
     (lambda: optim.SGD([], lr=1), ValueError, "SGD was given no parameters: pass model.parameters()"),
-    (lambda: optim.SGD(network(), lr=1), TypeError, "was given a module: pass model.parameters()"),
-    (lambda: optim.SGD(W, lr=1), TypeError, r"was given one tensor: pass a list of tensors, such as \[w\]"),
+    (
+        lambda: optim.SGD(network(), lr=1),
+        TypeError,
+        "must be a list of tensors, .*, not a Sequential",
+    ),
+    (lambda: optim.SGD(W, lr=1), TypeError, r"list of tensors, such as model.parameters\(\) or \[w\], not W"),
     (
         lambda: optim.SGD([W * 2], lr=1),
         TypeError,
@@ -29,12 +33,16 @@ BAD_PARAMETERS = [
     (lambda: optim.SGD([{"params": [W], "alpha": 1}], lr=1), TypeError, "SGD has no argument 'alpha'. Write lr="),
     (lambda: optim.SGD([{"params": [W]}, W], lr=1), TypeError, "groups are dicts"),
     (lambda: optim.SGD([{"lr": 1}], lr=1), TypeError, "groups are dicts"),
-    (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5), ValueError, "would not reduce"),
+    (
+        lambda: optim.ReduceLROnPlateau(optim.SGD([W]), factor=1.5),
+        ValueError,
+        "factor must be a number above 0 and below 1, not 1.5",
+    ),
     (lambda: optim.ReduceLROnPlateau(optim.SGD([W]), "low"), ValueError, "mode must be one of 'min', 'max', not 'low'"),
     (lambda: optim.SGD([W], lr=np.nan), ValueError, "SGD: lr must be a number of at least 0, not nan"),
     (lambda: setattr(optim.SGD([W]), "lr", np.inf), ValueError, "SGD: lr must be a number of at least 0, not inf"),
-    (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "needs one schedule or more"),
-    (lambda: optim.SequentialLR(optim.SGD([W]), [], []), ValueError, "needs one schedule or more"),
+    (lambda: optim.SequentialLR(optim.SGD([W]), [], [3]), ValueError, "takes schedules of this optimiser, one or more"),
+    (lambda: optim.SequentialLR(optim.SGD([W]), [], []), ValueError, "takes schedules of this optimiser, one or more"),
 ]
 
 
@@ -106,13 +114,9 @@ BEYOND = [
 ]
 
 
-def held(optimiser):
-    return [x.data.copy() for x in (*optimiser._parameters, *(x for s in optimiser.state for x in s.values()))]
-
-
 @pytest.mark.parametrize("make", BEYOND)
 @pytest.mark.parametrize("way", ["eager", "compiled"])
-def test_a_state_that_would_be_infinite_is_said_and_nothing_is_changed(make, way):
+def test_a_state_that_would_be_infinite_is_said(make, way):
     b, w = (nn.Parameter([1.0, 2.0], dtype=np.float32) for _ in range(2))
     optimiser = make([b, w])
 
@@ -125,22 +129,15 @@ def test_a_state_that_would_be_infinite_is_said_and_nothing_is_changed(make, way
     small, large = np.full(2, 0.5, np.float32), np.full(2, 2e19, np.float32)
     for _ in range(3):
         step(small)
-    before = held(optimiser)
-    with (
-        np.errstate(all="ignore"),
-        pytest.raises(FloatingPointError, match=r"step of b, w went beyond .*; nothing was"),
-    ):
+    with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match=r"step of b, w went beyond"):
         step(large)
-    assert all(map(np.array_equal, held(optimiser), before))
-    step(small)
 
 
-def test_a_step_over_large_parameters_that_fails_says_that_some_have_been_changed():
-    """Each is updated in place: copies of all would cost as much as the update."""
+def test_a_step_that_fails_says_that_some_have_been_changed():
     small, large, last = nn.Parameter([1.0]), nn.Parameter(np.ones(5000)), nn.Parameter(np.ones(5000))
     optimiser = optim.Adam([small, large, last], eps=0)
     small.grad, large.grad, last.grad = [1.0], np.ones(5000), np.zeros(5000)
-    with pytest.raises(FloatingPointError, match=r"the step of last went beyond .* parameters may have been changed"):
+    with pytest.raises(FloatingPointError, match=r"the step of last went beyond .* some may have been changed"):
         optimiser.step()
     assert small.data != 1
     assert large.data[0] != 1

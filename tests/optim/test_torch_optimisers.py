@@ -47,9 +47,9 @@ SCHEDULES = [
 PLATEAUS = [
     "lr.ReduceLROnPlateau(opt)",
     "lr.ReduceLROnPlateau(opt, 'min', 0.5, 2)",
-    "lr.ReduceLROnPlateau(opt, 'max', factor=0.5, patience=2, threshold=0.1, cooldown=3)",
-    "lr.ReduceLROnPlateau(opt, factor=0.3, patience=1, threshold=0.05, threshold_mode='abs', min_lr=0.01)",
-    "lr.ReduceLROnPlateau(opt, 'max', patience=1, threshold=0.2, threshold_mode='abs', eps=1e-3)",
+    "lr.ReduceLROnPlateau(opt, 'max', factor=0.5, patience=2, threshold=0.1)",
+    "lr.ReduceLROnPlateau(opt, factor=0.3, patience=1, threshold=0.05, min_lr=0.01)",
+    "lr.ReduceLROnPlateau(opt, 'max', patience=1, threshold=0.2)",
 ]
 
 

@@ -171,7 +171,7 @@ def test_a_custom_op_is_named_with_its_cure():
     def doubled(x):
         return 2 * x
 
-    with pytest.raises(TypeError, match=r"doubled is a custom op.*without @mg\.custom_op, written in NumPy"):
+    with pytest.raises(TypeError, match=r"(?s)doubled .*export its function without @mg\.custom_op"):
         mg.export_onnx(lambda x: np.exp(doubled(x)), np.ones(3))
     with pytest.raises(TypeError) as caught:
         mg.export_onnx(np.linalg.cholesky, np.eye(3))

@@ -48,7 +48,7 @@ def test_an_interrupted_step_is_completed_first():
     PressedInside.pressed = False
     model, _, history = fitted(3, lambda model: PressedInside(model.parameters(), lr=0.1))
     assert PressedInside.pressed
-    assert history.ended == "Interrupted in epoch 1: the model is as of step 1."
+    assert history.ended == "Interrupted after 0 epochs: the model is as of step 1."
     assert history == {"loss": []}
     state = first_steps(1)
     assert all((value == state[name]).all() for name, value in model.state_dict().items())
@@ -74,14 +74,14 @@ def test_the_epochs_before_are_in_the_history():
 
     history = fitted(5, on_step=when)[2]
     assert history["loss"] == fitted(2)[2]["loss"]
-    assert repr(history).endswith("Interrupted in epoch 3: the model is as of step 9.")
+    assert repr(history).endswith("Interrupted after 2 epochs: the model is as of step 9.")
 
 
 def test_every_figure_has_a_list_from_the_start(capsys):
     options = {"metrics": {"accuracy": accuracy}, "validation": (X, Y), "on_step": press, "quiet": False}
     history = fitted(1, **options)[2]
     assert history == {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
-    assert capsys.readouterr().out == "Interrupted in epoch 1: the model is as of step 1.\n"
+    assert capsys.readouterr().out == "Interrupted after 0 epochs: the model is as of step 1.\n"
     assert repr(history).splitlines()[0].split() == ["epoch", *history]
 
 
@@ -89,7 +89,7 @@ def test_between_two_epochs_none_is_interrupted():
     def when(run):
         raise KeyboardInterrupt
 
-    assert fitted(3, on_epoch=when)[2].ended == f"Interrupted after epoch 1: the model is as of step {STEPS}."
+    assert fitted(3, on_epoch=when)[2].ended == f"Interrupted after 1 epochs: the model is as of step {STEPS}."
 
 
 def test_a_run_goes_on_from_its_checkpoint_after_ctrl_c(tmp_path):
@@ -156,7 +156,7 @@ def test_a_handler_of_the_users_own_is_called_after_the_step_and_decides(handler
 def test_a_handler_of_the_users_own_may_end_the_training(handler):
     handler.raises = KeyboardInterrupt
     history = fitted(3, on_step=lambda run: press() if run.step == 2 else None)[2]
-    assert history.ended == "Interrupted in epoch 1: the model is as of step 2."
+    assert history.ended == "Interrupted after 0 epochs: the model is as of step 2."
 
 
 def test_pressed_twice_a_handler_of_the_users_own_is_called_at_once(handler):
