@@ -42,18 +42,35 @@ TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [elementwise, reductions, statistics, products, linalg, decompositions, shape, indexing]
+# A room stands after those from which it imports rows.
+ROOMS = [elementwise, reductions, statistics, products, linalg, decompositions, indexing, shape]
 ROOMS += [joining, dense, layers, losses, windows, conv]
 
-for room in ROOMS:
-    for name, row in vars(room).items():
-        if isinstance(row, Primitive) and row.place[0] == room.__file__:
-            row.name = name
-            TABLE[name] = row
-            BY_FUNCTION.update(dict.fromkeys((row.function, *row.also), row))
+# Functions that are written with rows and that NumPy does not have, or not in each of its versions.
+COMPOSITIONS = """
+    avg_pool1d avg_pool2d batch_norm conv1d conv2d conv_transpose1d conv_transpose2d cumulative_prod cumulative_sum
+    layer_norm max_pool1d max_pool2d unstack
+""".split()
 
-FUNCTIONS.update(TABLE | primitive.COMPOSITIONS)
-BY_FUNCTION.update(primitive.BY_FUNCTION)
+
+def numpys(name: str) -> list[Callable[..., Any]]:
+    """Return NumPy's functions of this name; `linalg_trace` is np.linalg.trace, whose namesake is another function."""
+    spaces = [np.linalg] if name.startswith("linalg_") else [np, np.linalg]
+    found = [vars(space).get(name.removeprefix("linalg_")) for space in spaces]
+    return [function for function in found if callable(function) and not isinstance(function, type)]
+
+
+# A row is the op that has its name. A function of a room that has the name of one of NumPy's stands for that one.
+for room in ROOMS:
+    for name, entry in vars(room).items():
+        if isinstance(entry, Primitive) and entry not in (primitive.item, *TABLE.values()):
+            entry.name = name
+            TABLE[name] = entry
+            BY_FUNCTION.update(dict.fromkeys((entry.function, *entry.also), entry))
+        elif getattr(entry, "__module__", None) == room.__name__ and (name in COMPOSITIONS or numpys(name)):
+            FUNCTIONS[name] = primitive.with_pytorchs_keywords(entry)
+            BY_FUNCTION.update(dict.fromkeys(numpys(name), FUNCTIONS[name]))
+FUNCTIONS.update(TABLE)
 
 # NumPy's other names for the same things: abs, conj, mod, pow, ...
 for name, function in vars(np).items():

@@ -17,8 +17,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from .dense import with_shape
-from .primitive import Bound, Primitive, as_array, as_given, example, implements, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, Primitive, as_array, as_given, example, remembered
 from .windows import (
     ORDERS,
     OVERLAPPING,
@@ -221,7 +220,6 @@ def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups:
     return conv(x, weight, bias, padding=padding, groups=groups, **given)
 
 
-@implements()
 def conv1d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
@@ -244,7 +242,6 @@ def conv1d(
     return convolution(1, x, weight, bias, padding, groups, stride=stride, dilation=dilation)
 
 
-@implements()
 def conv2d(
     x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Any:
@@ -305,7 +302,6 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
     return z if bias is None else z + np.reshape(with_shape("bias", bias, z.shape[1:2]), (-1, *[1] * axes))
 
 
-@implements()
 def conv_transpose1d(
     x: Any,
     weight: Any,
@@ -335,7 +331,6 @@ def conv_transpose1d(
     return conv_transpose(1, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
 
 
-@implements()
 def conv_transpose2d(
     x: Any,
     weight: Any,

@@ -13,8 +13,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, describe
 from .elementwise import ones_for_zeros, ratio
-from .primitive import Drawn as D
-from .primitive import Primitive, as_array, as_given, example, implements
+from .primitive import D, Primitive, as_array, as_given, example
 from .products import NamedOutputs, as_floats, eye_like, mT, symmetric_part
 from .reductions import axes_of, expand_reduced
 
@@ -77,7 +76,6 @@ qr_factors = NamedOutputs(
 )
 
 
-@implements(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
     """Orthonormal columns Q and upper triangular R whose product is a."""
     if mode not in ("reduced", "complete", "r"):
@@ -218,7 +216,6 @@ svd_factors = NamedOutputs(
 svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=[example(D(4, 2)), example(D(2, 2, 3))])
 
 
-@implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Orthonormal U and V, and the singular values S between them: a = U S Vh."""
     a = as_array(a)
@@ -260,7 +257,6 @@ p_norm = Primitive(
 )
 
 
-@implements(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
     x = as_floats(x)
@@ -308,7 +304,6 @@ def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
     raise ArgumentError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
 
 
-@implements(np.linalg.vector_norm)
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of the vectors that lie in one axis, or in several taken together."""
     x = as_array(x)
@@ -321,13 +316,11 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 
     return np.expand_dims(z, axes) if keepdims else z
 
 
-@implements(np.linalg.matrix_norm)
 def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """The norm of the matrices in the last two axes."""
     return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 
-@implements(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
     """The condition number: the norm of x times that of its inverse."""
     x = as_array(x)

@@ -12,8 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from .primitive import BoolOp, Bound, NonDifferentiable, Primitive, StaticOp, as_array, example, implements
-from .primitive import Drawn as D
+from .primitive import Bound, D, NonDifferentiable, Primitive, StaticOp, as_array, example, truth
 
 BASIC = (int, slice, NoneType, EllipsisType)
 
@@ -194,7 +193,6 @@ scatter: Primitive = Primitive(
 # Entries chosen by arrays of integers or conditions.
 
 
-@implements(np.take)
 def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """Take the entries at the indices along an axis; without an axis, those of the raveled array."""
     x, axis = lines_of(as_array(x), axis)
@@ -220,7 +218,6 @@ def bounded_indices(indices: Any, length: int, mode: str) -> Any:
     return np.clip(indices, 0, length - 1) if mode == "clip" else indices
 
 
-@implements(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """Take, from each line along an axis, the entries at that line's indices."""
     x, indices = as_array(x), as_array(indices)
@@ -235,19 +232,16 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     return x[tuple(lines)]
 
 
-@implements(np.compress)
 def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
     """Take the entries along an axis for which a condition holds."""
     return np.take(x, np.flatnonzero(condition), axis)
 
 
-@implements(np.extract)
 def extract(condition: Any, x: Any) -> Any:
     """Take the entries for which a condition holds, as an array of one axis."""
     return np.take(x, np.flatnonzero(condition))
 
 
-@implements(np.delete)
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     """Return x without some of the entries along an axis."""
     x = as_array(x)
@@ -258,7 +252,6 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     return np.take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
 
 
-@implements(np.choose)
 def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     """Choose each entry from one of several arrays: `a` has the number of the array in `choices`."""
     a, *arrays = np.broadcast_arrays(a, *choices)
@@ -275,14 +268,12 @@ def with_axis(x: Any, axis: int | None) -> Any:
     return x
 
 
-@implements(np.sort)
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """Sort the entries along an axis in ascending order."""
     x = with_axis(x, axis)
     return np.take_along_axis(x, np.argsort(x, axis, kind, stable=stable), axis)
 
 
-@implements(np.partition)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """Sort the entries in part: none before the k-th is larger than it, and none after it is smaller."""
     x = with_axis(x, axis)
@@ -297,9 +288,9 @@ not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
 greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
 greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
 isclose = NonDifferentiable(np.isclose)
-allclose = BoolOp(np.allclose)
-array_equal = BoolOp(np.array_equal)
-array_equiv = BoolOp(np.array_equiv)
+allclose = truth(np.allclose)
+array_equal = truth(np.array_equal)
+array_equiv = truth(np.array_equiv)
 
 # Tests of the kind of a number.
 isfinite = NonDifferentiable(np.isfinite)

@@ -11,8 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from .indexing import lines_of
-from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, example, implements
-from .primitive import Drawn as D
+from .primitive import Bound, D, MultiOutput, Primitive, Variadic, as_array, example
 
 # Many arrays are joined in pieces of this many: a rule looks at each array before its own.
 PIECE = 64
@@ -51,45 +50,38 @@ concatenate = Variadic(
 )
 
 
-@implements(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
     return np.concatenate([np.expand_dims(as_array(x), axis) for x in arrays], axis)
 
 
-@implements(np.vstack)
 def vstack(arrays: Sequence[Any]) -> Any:
     """Arrays above each other; vectors become rows."""
     return np.concatenate([np.atleast_2d(x) for x in arrays], 0)
 
 
-@implements(np.hstack)
 def hstack(arrays: Sequence[Any]) -> Any:
     """Arrays next to each other; vectors one after the other."""
     columns = [np.atleast_1d(x) for x in arrays]
     return np.concatenate(columns, 0 if columns and columns[0].ndim == 1 else 1)
 
 
-@implements(np.dstack)
 def dstack(arrays: Sequence[Any]) -> Any:
     """Arrays behind each other, along a third axis."""
     return np.concatenate([np.atleast_3d(x) for x in arrays], 2)
 
 
-@implements(np.column_stack)
 def column_stack(arrays: Sequence[Any]) -> Any:
     """Arrays next to each other; vectors become columns."""
     given = [as_array(x) for x in arrays]
     return np.concatenate([x if x.ndim > 1 else np.reshape(x, (-1, 1)) for x in given], 1)
 
 
-@implements(np.append)
 def append(x: Any, values: Any, axis: int | None = None) -> Any:
     """An array with another one after it; both raveled where no axis is given."""
     return np.concatenate([as_array(x), as_array(values)], axis)
 
 
-@implements(np.block)
 def block(arrays: Any) -> Any:
     """One array of nested lists of blocks: the innermost lists join along the last axis."""
     depth = list_depth(arrays)
@@ -144,7 +136,6 @@ split = MultiOutput(
 )
 
 
-@implements(np.array_split)
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     """Parts along an axis; for a number of parts, of sizes as equal as can be."""
     x = as_array(x)
@@ -155,20 +146,17 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return np.split(x, list(accumulate(sizes))[:-1], axis)
 
 
-@implements(np.hsplit)
 def hsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts next to each other."""
     x = as_array(x)
     return np.split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-@implements(np.vsplit)
 def vsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts above each other."""
     return np.split(require_axes(x, 2, "np.vsplit"), indices_or_sections, 0)
 
 
-@implements(np.dsplit)
 def dsplit(x: Any, indices_or_sections: Any) -> Any:
     """Parts behind each other."""
     return np.split(require_axes(x, 3, "np.dsplit"), indices_or_sections, 2)
@@ -182,7 +170,6 @@ def require_axes(x: Any, axes: int, name: str) -> Any:
     return x
 
 
-@implements(getattr(np, "unstack", None))
 def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
     """The entries along an axis, each without it."""
     x = as_array(x)
@@ -193,7 +180,6 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
 # Entries that come up again.
 
 
-@implements(np.repeat)
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """The entries, each repeated along an axis; of the raveled array where no axis is given."""
     x, axis = lines_of(as_array(x), axis)
@@ -204,7 +190,6 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     return np.reshape(repeated, (*before, length * repeats, *after))
 
 
-@implements(np.tile)
 def tile(x: Any, reps: Any) -> Any:
     """The whole array so many times along each axis."""
     x = as_array(x)
@@ -217,7 +202,6 @@ def tile(x: Any, reps: Any) -> Any:
     return np.reshape(tiled, [times * size for times, size in zip(reps, sizes, strict=True)])
 
 
-@implements(np.meshgrid)
 def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
     """Coordinates of the points of a grid, one array for each axis of it."""
     if indexing not in ("xy", "ij"):
@@ -261,7 +245,6 @@ pad_constant = Primitive(
 BORDERS = ("edge", "reflect", "symmetric", "wrap")
 
 
-@implements(np.pad)
 def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     """An array with a border: constant, or entries of its own."""
     x = as_array(x)

@@ -10,8 +10,7 @@ from ..core.dispatch import HALF, single
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .calls import in_single, rounded
 from .dense import linear, relu, rows, sigmoid, with_shape
-from .primitive import Bound, MultiOutput, Outputs, as_array, example, implements, item
-from .primitive import Drawn as D
+from .primitive import Bound, D, MultiOutput, Outputs, as_array, example, item
 from .products import dot_keepdims, sum_keepdims
 from .reductions import reduced_count
 from .shape import pack_copies
@@ -53,7 +52,6 @@ standardize = MultiOutput(
 )
 
 
-@implements()
 @in_single
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Shift and scale the entries of each sample to mean 0 and variance 1; multiply by a weight and add a bias.
@@ -98,7 +96,6 @@ def floating(x: Any) -> Any:
     return x
 
 
-@implements()
 def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
     """Shift and scale the entries of each channel to mean 0 and variance 1; multiply by a weight and add a bias.
 

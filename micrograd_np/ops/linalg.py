@@ -15,8 +15,7 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
-from .primitive import Drawn as D
+from .primitive import Bound, D, NonDifferentiable, Primitive, as_array, example
 from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric_part
 from .reductions import products_of_others
 
@@ -155,7 +154,6 @@ pinv = Primitive(
 matrix_rank = NonDifferentiable(np.linalg.matrix_rank)
 
 
-@implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The x for which |a x - b| is smallest; the squares of what remains; a's rank and singular values."""
     a, b = as_floats(a), as_floats(b)
@@ -176,7 +174,6 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     return x, np.sum(remains, axis=0, keepdims=b.ndim == 1) if told else np.ravel(x[:0]), rank, singular
 
 
-@implements(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """The x for which a and x, multiplied over all axes of x, give b."""
     a, b = as_array(a), as_array(b)
@@ -187,7 +184,6 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return np.reshape(x, shape)
 
 
-@implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """The inverse of a as a map from its last axes to its first `ind`."""
     a = as_array(a)
@@ -198,7 +194,6 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 # Products made of other products.
 
 
-@implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The sum of products over the given axes of a and of b."""
     a, b = as_array(a), as_array(b)
@@ -219,7 +214,6 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
-@implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """The sums of products over the last axis of each."""
     a, b = as_array(a), as_array(b)
@@ -229,13 +223,11 @@ def inner(a: Any, b: Any) -> Any:
     return np.dot(a, mT(b)) if b.ndim > 1 else np.dot(a, b)
 
 
-@implements(np.outer, np.linalg.outer)
 def outer(a: Any, b: Any) -> Any:
     """Each entry of a times each entry of b."""
     return np.reshape(as_array(a), (-1, 1)) * np.reshape(as_array(b), (1, -1))
 
 
-@implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """Blocks of b, one for each entry of a and multiplied by it."""
     a, b = as_array(a), as_array(b)
@@ -246,7 +238,6 @@ def kron(a: Any, b: Any) -> Any:
     return np.reshape(blocks, [m * n for m, n in zip(a.shape, b.shape, strict=True)])
 
 
-@implements(np.cross, np.linalg.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """The cross products of vectors; of vectors in a plane, their one component."""
     if axis is not None:
@@ -269,19 +260,16 @@ def vector_components(v: Any) -> list[Any]:
     return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
 
 
-@implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum of the diagonal."""
     return np.sum(np.diagonal(as_array(a), offset, axis1, axis2), axis=-1)
 
 
-@implements(np.linalg.trace)
 def linalg_trace(x: Any, *, offset: int = 0) -> Any:
     """The sums of the diagonals of the matrices in the last two axes."""
     return trace(x, offset, -2, -1)
 
 
-@implements(np.linalg.multi_dot)
 def multi_dot(arrays: Sequence[Any]) -> Any:
     """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
     arrays = [as_array(x) for x in arrays]
@@ -310,7 +298,6 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     return product(0, len(arrays))
 
 
-@implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """A square matrix times itself, n times; its inverse, for a negative n."""
     a, n = as_array(a), operator.index(n)

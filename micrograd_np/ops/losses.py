@@ -12,8 +12,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, Sha
 from .calls import in_single
 from .dense import log_sigmoid, rows, sigmoid
 from .indexing import getitem, scatter
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, NonDifferentiable, Primitive, as_array, example, remembered
 from .products import dot_keepdims, sum_keepdims, sum_last
 from .reductions import scalar_axis
 

@@ -6,25 +6,20 @@ arguments or outputs.
 
 from __future__ import annotations
 
-import ast
 import functools
 import inspect
-import linecache
-import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import errors
 from ..core.backward import Rule
-from ..core.context import current_context, tracing
+from ..core.context import current_context
 from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import ALL, innermost, memory_of, reads
+from ..core.versions import ALL, memory_of, reads
 from .calls import binary, cached, general, in_single, is_half, unary
 
 
@@ -47,6 +42,9 @@ class Drawn:
         self.shape = shape
         self.domain = domain
         self.through = through
+
+
+D = Drawn
 
 
 class Example(NamedTuple):
@@ -140,16 +138,6 @@ def as_given(*arrays: Any, **params: Any) -> Bound:
     return arrays, params
 
 
-def user_of(frame: FrameType) -> tuple[str, int]:
-    """Return the file and line of the module-level statement that makes the op, also if a helper function makes it."""
-    while frame.f_code.co_name == "__init__" and frame.f_back:
-        frame = frame.f_back
-    filename = frame.f_code.co_filename
-    while frame.f_code.co_name != "<module>" and frame.f_back and frame.f_back.f_code.co_filename == filename:
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
-
-
 class Primitive(InstanceCall):
     """A function with derivatives.
 
@@ -232,7 +220,6 @@ class Primitive(InstanceCall):
         self.bind_and_apply = general(self)
         self.__call__ = self.make_call()
         self.name = function.__name__
-        self.place = user_of(sys._getframe(1))
 
     @property
     def name(self) -> str:
@@ -244,22 +231,6 @@ class Primitive(InstanceCall):
         self._name = self.__name__ = self.__qualname__ = name
         self.__call__.__name__ = self.__call__.__qualname__ = name.lstrip("_")
         self.__module__ = self.__call__.__module__ = "micrograd_np"
-
-    @functools.cached_property
-    def __wrapped__(self) -> Any:
-        """Return a module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
-        filename, line = self.place
-        source = "".join(linecache.getlines(filename))
-        statements = [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Assign | ast.AnnAssign)]
-        for statement in [x for x in statements if x.lineno <= line <= (x.end_lineno or 0)]:
-            text = textwrap.dedent(ast.get_source_segment(source, statement, padded=True) or "") + "\n"
-            if text.startswith((f"{self.name} =", f"{self.name}:")):
-                row = ModuleType(self.name)  # of a function, inspect would take the first line alone
-                row.__file__ = f"<row {self.name}>"
-                linecache.cache[row.__file__] = len(text), None, text.splitlines(keepends=True), row.__file__
-                return row
-        written = [innermost(rule) for rule in self.rules if rule]
-        return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -333,8 +304,6 @@ class Elementwise(Primitive):
 class NonDifferentiable(Primitive):
     """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
-    depends_on_data = True
-
     def make_call(self) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             return self.run(*args, **kwargs)
@@ -342,37 +311,33 @@ class NonDifferentiable(Primitive):
         return call
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the kernel on plain arrays; while tracing, record the call, with arguments that need no gradient."""
+        """Call NumPy's function on plain arrays; while tracing, record the call, with arguments without gradients."""
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
         trace = current_context().trace
         if trace is not None and self.shaped_by_data:
             trace.refuse_shape(self)  # raises if the trace is strict; else the run goes on as plain NumPy
-        elif trace is not None and self.depends_on_data:
+        elif trace is not None:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
+        return self.call_plain(args, kwargs)
+
+    def call_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function on the arrays of Tensors."""
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
-        return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
+        return self.function(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
 
-class BoolOp(NonDifferentiable):
-    """A row whose result is Python's True or False; while tracing, an array."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
-        super().__init__(function, kernel=kernel)
-
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().run(*args, **kwargs)
-        return found if tracing() else bool(found)
+def truth(function: Callable[..., bool]) -> NonDifferentiable:
+    """Return a row for a function whose result is Python's True or False; while tracing, it is an array."""
+    kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
+    return NonDifferentiable(function, kernel=kernel)
 
 
 class StaticOp(NonDifferentiable):
     """A row whose result depends only on shapes and dtypes; while tracing, a constant."""
 
-    depends_on_data = False
-
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().run(*args, **kwargs)
+        found = self.call_plain(args, kwargs)
         parts = found if isinstance(found, tuple) else (found,)
         return tuple(map(trace_constant, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
@@ -404,35 +369,16 @@ class EachArgument(Sequence[Rule]):
         return iter([self[0]])
 
 
-# Compositions: NumPy's functions that are written with rows.
-
-COMPOSITIONS: dict[str, Callable[..., Any]] = {}
-BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
-
-
 def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a composition that also takes dim= and keepdim=."""
+    """Return a composition that also takes dim= and keepdim=, if it takes axis=."""
+    if "axis" not in inspect.signature(composition).parameters:
+        return composition
 
     @functools.wraps(composition)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.keys() & PYTORCHS.keys():
-            kwargs = in_numpys_words(kwargs)
-        return composition(*args, **kwargs)
+        return composition(*args, **in_numpys_words(kwargs))
 
     return call
-
-
-def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
-
-    def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
-        if "axis" in inspect.signature(composition).parameters:
-            composition = with_pytorchs_keywords(composition)
-        COMPOSITIONS[composition.__name__] = composition
-        BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
-        return composition
-
-    return enter
 
 
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:

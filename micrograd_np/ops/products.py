@@ -13,8 +13,7 @@ import numpy as np
 
 from ..core.backward import Rule, unbroadcast
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
-from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, constant_like, example, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, MultiOutput, Primitive, Variadic, as_array, constant_like, example, remembered
 
 
 def mT(x: Any) -> Any:

@@ -15,8 +15,7 @@ from ..core.errors import ArgumentError
 from ..core.names import caller_location, format_location
 from .calls import in_single
 from .elementwise import ones_for_zeros, ratio
-from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 
 
 def scalar_axis(a: Any, axis: Any) -> Any:

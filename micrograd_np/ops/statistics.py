@@ -9,8 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.errors import ArgumentError, ShapeError, ZeroWeightsError
-from .primitive import Bound, Primitive, as_array, example, implements
-from .primitive import Drawn as D
+from .primitive import Bound, D, Primitive, as_array, example
 from .reductions import axes_of, merged_axes, reduced_count, scalar_axis
 
 
@@ -77,13 +76,11 @@ def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial:
     return np.concatenate([first, totals], axis)
 
 
-@implements(getattr(np, "cumulative_sum", None))
 def cumulative_sum(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
     """The running sum along an axis; with `include_initial` it begins with 0."""
     return cumulative(cumsum, 0, x, axis, include_initial)
 
 
-@implements(getattr(np, "cumulative_prod", None))
 def cumulative_prod(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
     """The running product along an axis; with `include_initial` it begins with 1."""
     return cumulative(cumprod, 1, x, axis, include_initial)
@@ -94,7 +91,6 @@ def axis_slice(x: Any, axis: int, where: slice) -> Any:
     return x[(slice(None),) * (axis % x.ndim) + (where,)]
 
 
-@implements(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Each entry along an axis less the one before it, n times over."""
     if n < 0:
@@ -113,7 +109,6 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return a
 
 
-@implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of y along an axis by the trapezoidal rule, over the points x or steps of dx."""
     y = as_array(y)
@@ -130,7 +125,6 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 # Order statistics.
 
 
-@implements(np.ptp)
 def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The largest entry less the smallest."""
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
@@ -149,7 +143,6 @@ def unless_nan(result: Any, entries: Any) -> Any:
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
 
 
-@implements(np.median)
 def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """The middle entry in ascending order, or the mean of the two middle ones."""
     axes = axes_of(a, axis)
@@ -173,7 +166,6 @@ def interpolated(entries: Any, position: float) -> Any:
     return upper - (upper - lower) * (1 - share)
 
 
-@implements(np.quantile)
 def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The q-quantile, by any of NumPy's methods; no gradient in q."""
     axes = axes_of(a, axis)
@@ -190,7 +182,6 @@ def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdi
     return np.reshape(np.stack(found), positions.shape + found[0].shape) if positions.ndim else found[0]
 
 
-@implements(np.percentile)
 def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
     """The q-th percentile; no gradient in q."""
     q = q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
@@ -208,7 +199,6 @@ def check_weights(total: Any) -> Any:
 weights_sum = Primitive(check_weights, lambda g, z, x: g, views=True, examples=[example(D(3, domain=(0.5, 2)))])
 
 
-@implements(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
     a = as_array(a)
@@ -249,25 +239,21 @@ def not_nan(a: Any) -> Any:
     return np.logical_not(np.isnan(a))
 
 
-@implements(np.nansum)
 def nansum(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 0, where: Any = True) -> Any:
     """The sum of the entries that are not nan."""
     return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
-@implements(np.nanprod)
 def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False, initial: float = 1, where: Any = True) -> Any:
     """The product of the entries that are not nan."""
     return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims, initial=initial, where=where)
 
 
-@implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None) -> Any:
     """The running sum, in which nan counts as 0."""
     return np.cumsum(with_for_nan(0, a), axis=axis)
 
 
-@implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None) -> Any:
     """The running product, in which nan counts as 1."""
     return np.cumprod(with_for_nan(1, a), axis=axis)
@@ -283,31 +269,26 @@ def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool, initi
     return found if initial is not None else np.where(none, math.nan, found)
 
 
-@implements(np.nanmax)
 def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     """The largest of the entries that are not nan."""
     return extreme(np.max, -math.inf, a, axis, keepdims, initial, where)
 
 
-@implements(np.nanmin)
 def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
     """The smallest of the entries that are not nan."""
     return extreme(np.min, math.inf, a, axis, keepdims, initial, where)
 
 
-@implements(np.nanmean)
 def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
     """The mean of the entries that are not nan."""
     return np.mean(a, axis, keepdims=keepdims, where=np.logical_and(not_nan(a), where))
 
 
-@implements(np.nanvar)
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The variance of the entries that are not nan; mean= and correction= as for np.var."""
     return nan_spread(np.var, a, axis, ddof, keepdims, where, rest)
 
 
-@implements(np.nanstd)
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, where: Any = True, **rest: Any) -> Any:
     """The standard deviation of the entries that are not nan; mean= and correction= as for np.std."""
     return nan_spread(np.std, a, axis, ddof, keepdims, where, rest)

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, check_shape, describe
-from .primitive import Drawn as D
-from .primitive import Primitive, as_array, as_given, example, implements
+from .primitive import D, Primitive, as_array, as_given, example
 
 Sizes = tuple[int, ...]
 
@@ -304,7 +303,6 @@ def average_pool(
     return mean / np.mean(windows(extended(counted, more), **how), axis=window)
 
 
-@implements()
 def max_pool1d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
 ) -> Any:
@@ -328,7 +326,6 @@ def max_pool1d(
     return largest_of_windows(1, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@implements()
 def max_pool2d(
     x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, *, ceil_mode: bool = False
 ) -> Any:
@@ -353,7 +350,6 @@ def max_pool2d(
     return largest_of_windows(2, x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-@implements()
 def avg_pool1d(
     x: Any,
     kernel_size: Any,
@@ -385,7 +381,6 @@ def avg_pool1d(
     return average_pool(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-@implements()
 def avg_pool2d(
     x: Any,
     kernel_size: Any,
