@@ -4,7 +4,7 @@ The files in reading order:
 
 calls, primitive    how a row is called, in float32 for float16; the kinds of rows
 elementwise         functions of single numbers, applied to each entry: the shortest rows
-reductions, statistics    sums, products and extremes; running totals, order statistics, averages
+reductions          sums, products and extremes; running totals, order statistics, averages
 products, linalg, decompositions    matrix products and einsum; equations and inverses; eigenvalues and norms
 shape, joining      the same entries, as they are or elsewhere; many arrays as one
 indexing            entries chosen by an index, and the transpose; masks and positions
@@ -33,7 +33,6 @@ from . import (
     products,
     reductions,
     shape,
-    statistics,
     windows,
 )
 from .primitive import Primitive
@@ -43,7 +42,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 # A room stands after those from which it imports rows.
-ROOMS = [elementwise, reductions, statistics, products, linalg, decompositions, indexing, shape]
+ROOMS = [elementwise, reductions, products, linalg, decompositions, indexing, shape]
 ROOMS += [joining, dense, layers, losses, windows, conv]
 
 # Functions that are written with rows and that NumPy does not have, or not in each of its versions.

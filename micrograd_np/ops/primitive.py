@@ -165,8 +165,6 @@ class Primitive(InstanceCall):
     views: bool = False  # whether the result may share the first argument's memory
     single: bool = False  # compute float16 in float32 and round once; NumPy's own functions keep NumPy's values
     broadcasts: bool = False  # whether the engine sums a cotangent to its argument's shape, so that a rule need not
-    # The same function with NumPy's rarer keywords, written with rows: it is called where `bind` refuses.
-    extended: Callable[..., Any] | None = None
 
     # For the generated tests and the docstring: the interval from which inputs are drawn, and calls.
     domain: tuple[float, float] = (-2.0, 2.0)
@@ -243,7 +241,7 @@ class Primitive(InstanceCall):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.extended or self.bind)
+        return inspect.signature(self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
@@ -265,17 +263,9 @@ class Primitive(InstanceCall):
         return general(self)
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
-        """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        """Answer a call that `bind` refuses: with PyTorch's keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
-        if self.extended:
-            taken = inspect.signature(self.extended).parameters
-            # If it does not take some keywords, only these are passed: the TypeError then names them and no others.
-            kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
-            try:
-                return self.extended(*args, **kwargs)
-            except TypeError as other:
-                error = other
         raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
