@@ -9,8 +9,8 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import trace_constant
-from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
-from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d, max_pool2d, one_per_axis
+from ..ops import convolution as ops
+from ..ops.convolution import ORDERS, each_axis, one_per_axis
 from .init import Initialiser, drawn, zeros
 from .layers import Function
 from .module import Module, documented_like
@@ -56,7 +56,7 @@ class Convolution(Module):
     """
 
     _axes: ClassVar[int]  # the number of axes that the kernel moves along
-    _function: ClassVar[Callable[..., Any]]  # the function of ops/conv.py that forward calls
+    _function: ClassVar[Callable[..., Any]]  # the function of ops/convolution.py that forward calls
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Convolution(Module):
         if isinstance(padding, str):
             moves = each_axis(self._axes, stride=stride, dilation=dilation)
             # Raises for another name than these two, and for 'same' with a stride.
-            named_padding(type(self).__name__, padding, kernel, **moves)
+            ops.named_padding(type(self).__name__, padding, kernel, **moves)
         else:
             validate(self, padding=padding)
         self.weight = drawn(
@@ -113,7 +113,7 @@ class Conv1d(Convolution):
     """
 
     _axes = 1
-    _function = staticmethod(conv1d)
+    _function = staticmethod(ops.conv1d)
 
 
 @documented_like(Convolution)
@@ -127,7 +127,7 @@ class Conv2d(Convolution):
     """
 
     _axes = 2
-    _function = staticmethod(conv2d)
+    _function = staticmethod(ops.conv2d)
 
 
 class ConvTranspose(Convolution):
@@ -147,8 +147,7 @@ class ConvTranspose(Convolution):
     padding : int or tuple of int
         How many entries are cut off at both ends of each axis of the output.
     output_padding : int or tuple of int
-        How many entries are added at the far end of each axis of the output. Must be smaller than the stride or the
-        dilation.
+        How many entries are added at the far end of each axis of the output. Must be smaller than the stride.
     groups : int
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
@@ -190,8 +189,8 @@ class ConvTranspose(Convolution):
         validate(self, padding=padding, output_padding=output_padding)  # the base class also takes padding='same'
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
-        sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
-        check_output_padding(type(self).__name__, **sizes)
+        sizes = each_axis(self._axes, output_padding=output_padding, stride=stride)
+        ops.check_output_padding(type(self).__name__, **sizes)
         self.output_padding = output_padding
 
     def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
@@ -214,7 +213,7 @@ class ConvTranspose1d(ConvTranspose):
     """
 
     _axes = 1
-    _function = staticmethod(conv_transpose1d)
+    _function = staticmethod(ops.conv_transpose1d)
 
 
 @documented_like(ConvTranspose)
@@ -228,7 +227,7 @@ class ConvTranspose2d(ConvTranspose):
     """
 
     _axes = 2
-    _function = staticmethod(conv_transpose2d)
+    _function = staticmethod(ops.conv_transpose2d)
 
 
 class MaxPool1d(Function):
@@ -244,8 +243,6 @@ class MaxPool1d(Function):
         How many entries are added at both ends of each axis. They are minus infinity.
     dilation : int or tuple of int
         The distance between the entries of a window.
-    ceil_mode : bool
-        Whether there is a last window that reaches beyond the end of x.
 
     Examples
     --------
@@ -253,7 +250,7 @@ class MaxPool1d(Function):
     array([[[3., 2.]]])
     """
 
-    _function = staticmethod(max_pool1d)
+    _function = staticmethod(ops.max_pool1d)
 
 
 @documented_like(MaxPool1d)
@@ -267,7 +264,7 @@ class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
              [13., 15.]]]])
     """
 
-    _function = staticmethod(max_pool2d)
+    _function = staticmethod(ops.max_pool2d)
 
 
 class AvgPool1d(Function):
@@ -280,11 +277,7 @@ class AvgPool1d(Function):
     stride : int or tuple of int, optional
         The distance between windows. None: the size of a window.
     padding : int or tuple of int
-        How many entries are added at both ends of each axis. They are 0.
-    ceil_mode : bool
-        Whether there is a last window that reaches beyond the end of x.
-    count_include_pad : bool
-        Whether the zeros of the padding count in the mean.
+        How many entries are added at both ends of each axis. They are 0, and count in the mean.
 
     Examples
     --------
@@ -292,7 +285,7 @@ class AvgPool1d(Function):
     array([[[2., 1.]]])
     """
 
-    _function = staticmethod(avg_pool1d)
+    _function = staticmethod(ops.avg_pool1d)
 
 
 @documented_like(AvgPool1d)
@@ -306,7 +299,7 @@ class AvgPool2d(Function, axes=2):  # as for MaxPool2d
              [10.5, 12.5]]]])
     """
 
-    _function = staticmethod(avg_pool2d)
+    _function = staticmethod(ops.avg_pool2d)
 
 
 class AdaptiveAvgPool(Module):

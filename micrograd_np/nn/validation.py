@@ -13,8 +13,8 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
+from ..ops.convolution import LEAST, one_per_axis
 from ..ops.primitive import as_array
-from ..ops.windows import LEAST, one_per_axis
 
 
 class Kind(NamedTuple):
@@ -87,7 +87,7 @@ KINDS |= {
         (POSITIVE, "beta delta test"),
         (FRACTION, "label_smoothing momentum"),
         (DECAY, "dropout p"),
-        (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine frozen"),
+        (FLAG, "affine batch_first bias bidirectional drop_last elementwise_affine frozen"),
         (FLAG, "is_causal need_weights nesterov quiet requires_grad resume set_to_none shuffle"),
         (FUNCTION, "init lr_lambda"),
         (AXIS, "axis end_dim start_dim"),

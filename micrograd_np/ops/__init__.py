@@ -9,7 +9,7 @@ products, linalg, decompositions    matrix products and einsum; equations and in
 shape, joining      the same entries, as they are or elsewhere; many arrays as one
 indexing            entries chosen by an index, and the transpose; masks and positions
 dense, layers, losses     the linear map and activations; normalization and recurrent networks; what is minimised
-windows, conv       sliding windows and pooling; convolutions
+convolution         sliding windows, pooling, convolutions
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import (
-    conv,
+    convolution,
     decompositions,
     dense,
     elementwise,
@@ -33,7 +33,6 @@ from . import (
     products,
     reductions,
     shape,
-    windows,
 )
 from .primitive import Primitive
 
@@ -43,7 +42,7 @@ BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 # A room stands after those from which it imports rows.
 ROOMS = [elementwise, reductions, products, linalg, decompositions, indexing, shape]
-ROOMS += [joining, dense, layers, losses, windows, conv]
+ROOMS += [joining, dense, layers, losses, convolution]
 
 # Functions that are written with rows and that NumPy does not have, or not in each of its versions.
 COMPOSITIONS = """
