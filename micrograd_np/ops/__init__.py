@@ -5,7 +5,7 @@ The files in reading order:
 calls, primitive    how a row is called, in float32 for float16; the kinds of rows
 elementwise         functions of single numbers, applied to each entry: the shortest rows
 reductions          sums, products and extremes; running totals, order statistics, averages
-products, linalg, decompositions    matrix products and einsum; equations and inverses; eigenvalues and norms
+products, linalg    matrix products, einsum, norms; equations, inverses, eigenvalues
 shape, joining      the same entries, as they are or elsewhere; many arrays as one
 indexing            entries chosen by an index, and the transpose; masks and positions
 dense, layers, losses     the linear map and activations; normalization and recurrent networks; what is minimised
@@ -21,7 +21,6 @@ import numpy as np
 
 from . import (
     convolution,
-    decompositions,
     dense,
     elementwise,
     indexing,
@@ -41,7 +40,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 # A room stands after those from which it imports rows.
-ROOMS = [elementwise, reductions, products, linalg, decompositions, indexing, shape]
+ROOMS = [elementwise, reductions, products, linalg, indexing, shape]
 ROOMS += [joining, dense, layers, losses, convolution]
 
 # Functions that are written with rows and that NumPy does not have, or not in each of its versions.

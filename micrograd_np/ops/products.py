@@ -1,4 +1,4 @@
-"""Products: of vectors, of matrices, of stacks of them, and einsum, which sums over whichever axes are named.
+"""Products of vectors and matrices; einsum, which sums over whichever axes are named; and norms.
 
 A rule is called as (g, z, x, y): the cotangent of the result, the result, and the arguments (see primitive.py).
 """
@@ -6,6 +6,7 @@ A rule is called as (g, z, x, y): the cotangent of the result, the result, and t
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,20 @@ import numpy as np
 
 from ..core.backward import Rule, unbroadcast
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
-from .primitive import Bound, D, MultiOutput, Primitive, Variadic, as_array, constant_like, example, remembered
+from .elementwise import ones_for_zeros, ratio
+from .primitive import (
+    Bound,
+    D,
+    MultiOutput,
+    Primitive,
+    Variadic,
+    as_array,
+    as_given,
+    constant_like,
+    example,
+    remembered,
+)
+from .reductions import axes_of, expand_reduced
 
 
 def mT(x: Any) -> Any:
@@ -332,3 +346,109 @@ einsum = Variadic(
     product=True,
     spelling="einsum",
 )
+
+
+# Norms. The first derivative of a norm at 0 is 0 by convention.
+
+# The direction of x: x / norm, and 0 by convention where the norm is 0.
+euclidean = Primitive(
+    np.linalg.norm,
+    lambda g, z, x, axis=None: ratio(expand_reduced(g, axis), x, expand_reduced(z, axis)),
+    bind=as_given,
+    examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
+)
+
+
+def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
+    """sign(x) (|x| / z)^(ord - 1)."""
+    z, size = expand_reduced(z, axis), np.abs(x)
+    # For ord < 1 the inverse of the quotient to a positive power, so that no zero is divided by.
+    share = z / ones_for_zeros(size) if ord < 1 else size / ones_for_zeros(z)
+    return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** abs(ord - 1)
+
+
+p_norm = Primitive(
+    np.linalg.norm,
+    _p_norm_x,
+    bind=as_given,
+    examples=[
+        example(D(3, 4), ord=3, axis=0),
+        example(D(4), ord=1.5, axis=0),
+        example(D(2, 3), ord=-2, axis=-1),
+        example(D(3), ord=0.5, axis=0),
+    ],
+)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
+    x = as_floats(x)
+    axes = axes_of(x, axis)
+    if axis is None and (ord is None or (ord, x.ndim) in ((2, 1), ("fro", 2), ("f", 2))):
+        z = euclidean(x)
+    elif len(axes) == 1:
+        z = norm_of_vectors(x, ord, axes[0])
+    elif len(axes) == 2:
+        z = norm_of_matrices(x, ord, axes)
+    else:
+        raise ArgumentError(
+            f"norm takes vectors or matrices, and {describe(x, 'the array')} has {len(axes)} axes. Choose one or two "
+            "by axis=, or leave out ord= for the root of the sum of all squares."
+        )
+    return np.expand_dims(z, axes) if keepdims else z
+
+
+def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
+    """The norms of the vectors along one axis, by NumPy's `ord`."""
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis)
+    if isinstance(ord, str):
+        raise ArgumentError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
+    size = np.abs(x)
+    if math.isinf(ord):
+        return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
+    if ord == 0:
+        return np.sum(np.where(np.isnan(size), 1, np.sign(size)), axis=axis)
+    return np.sum(size, axis=axis) if ord == 1 else p_norm(x, ord=ord, axis=axis)
+
+
+def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
+    """The norms of the matrices in two axes, by NumPy's `ord`."""
+    if ord in (None, "fro", "f"):
+        return euclidean(x, axis=axes)
+    if ord in (2, -2, "nuc"):
+        values = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
+        reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
+        return reduce(values, axis=-1)
+    if ord in (1, -1, np.inf, -np.inf):
+        rows, columns = axes if abs(ord) == 1 else axes[::-1]
+        sums = np.sum(np.abs(x), axis=rows, keepdims=True)
+        return np.squeeze((np.max if ord > 0 else np.min)(sums, axis=columns, keepdims=True), axes)
+    raise ArgumentError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
+
+
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm of the vectors that lie in one axis, or in several taken together."""
+    x = as_array(x)
+    axes = axes_of(x, axis)
+    if len(axes) == 1:
+        return np.linalg.norm(x, ord, axes[0], keepdims)
+    moved = np.moveaxis(x, axes, range(len(axes)))
+    flat = np.reshape(moved, (math.prod(moved.shape[: len(axes)]), *moved.shape[len(axes) :]))
+    z = np.linalg.norm(flat, ord, 0)
+    return np.expand_dims(z, axes) if keepdims else z
+
+
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """The norm of the matrices in the last two axes."""
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+def cond(x: Any, p: Any = None) -> Any:
+    """The condition number: the norm of x times that of its inverse."""
+    x = as_array(x)
+    if p in (None, 2, -2):
+        values = np.linalg.svdvals(x)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))
