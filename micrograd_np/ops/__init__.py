@@ -19,29 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from . import (
-    convolution,
-    dense,
-    elementwise,
-    indexing,
-    joining,
-    layers,
-    linalg,
-    losses,
-    primitive,
-    products,
-    reductions,
-    shape,
-)
-from .primitive import Primitive
+from . import convolution, dense, elementwise, indexing, joining, layers, linalg, losses, products, reductions, shape
+from .primitive import Primitive, item, with_pytorchs_keywords
 
 TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 # A room stands after those from which it imports rows.
-ROOMS = [elementwise, reductions, products, linalg, indexing, shape]
-ROOMS += [joining, dense, layers, losses, convolution]
+ROOMS = [elementwise, reductions, products, linalg, indexing, shape, joining, dense, layers, losses, convolution]
 
 # Functions that are written with rows and that NumPy does not have, or not in each of its versions.
 COMPOSITIONS = """
@@ -60,12 +46,12 @@ def numpys(name: str) -> list[Callable[..., Any]]:
 # A row is the op that has its name. A function of a room that has the name of one of NumPy's stands for that one.
 for room in ROOMS:
     for name, entry in vars(room).items():
-        if isinstance(entry, Primitive) and entry not in (primitive.item, *TABLE.values()):
+        if isinstance(entry, Primitive) and entry not in (item, *TABLE.values()):
             entry.name = name
             TABLE[name] = entry
             BY_FUNCTION.update(dict.fromkeys((entry.function, *entry.also), entry))
         elif getattr(entry, "__module__", None) == room.__name__ and (name in COMPOSITIONS or numpys(name)):
-            FUNCTIONS[name] = primitive.with_pytorchs_keywords(entry)
+            FUNCTIONS[name] = with_pytorchs_keywords(entry)
             BY_FUNCTION.update(dict.fromkeys(numpys(name), FUNCTIONS[name]))
 FUNCTIONS.update(TABLE)
 

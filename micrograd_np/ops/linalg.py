@@ -5,19 +5,31 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..core.backward import Rule
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from .primitive import Bound, D, NonDifferentiable, Primitive, as_array, as_given, example
-from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric_part
+from .primitive import Bound, D, MultiOutput, NonDifferentiable, Primitive, as_array, as_given, example
+from .products import as_floats, check_axes, eye_like, mT, symmetric_part
 from .reductions import products_of_others
+
+
+class NamedOutputs(MultiOutput):
+    """A row whose outputs have names: those of NumPy's result, such as `EighResult`."""
+
+    def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
+        super().__init__(function, rule, **fields)
+        self.result = type(function(np.eye(1)))  # NumPy exports no such type: call the function once to get it
+
+    def outputs_of(self, node: Any) -> Any:
+        return self.result(*super().outputs_of(node))
 
 
 def invertible(x: Any) -> Any:

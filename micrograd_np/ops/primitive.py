@@ -59,6 +59,12 @@ def example(*args: Any, **kwargs: Any) -> Example:
     return Example(args, kwargs)
 
 
+def examples(*calls: str, **kwargs: Any) -> list[Example]:
+    """Return calls with arrays of these shapes: `"3 4, 4"` is a call with a (3, 4) and a (4,)."""
+    drawn = ([Drawn(*map(int, shape.split())) for shape in call.split(",")] for call in calls)
+    return [Example(tuple(arrays), kwargs) for arrays in drawn]
+
+
 NUMBERS = (int, float, complex, np.generic)
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 

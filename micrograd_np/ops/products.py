@@ -7,26 +7,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..core.backward import Rule, unbroadcast
+from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
 from .elementwise import ones_for_zeros, ratio
-from .primitive import (
-    Bound,
-    D,
-    MultiOutput,
-    Primitive,
-    Variadic,
-    as_array,
-    as_given,
-    constant_like,
-    example,
-    remembered,
-)
+from .primitive import Bound, D, Primitive, Variadic, as_array, as_given, constant_like, example, examples, remembered
 from .reductions import axes_of, expand_reduced
 
 
@@ -62,17 +50,6 @@ def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
         )
 
 
-class NamedOutputs(MultiOutput):
-    """A row whose outputs have names: those of NumPy's result, such as `EighResult`."""
-
-    def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
-        super().__init__(function, rule, **fields)
-        self.result = type(function(np.eye(1)))  # NumPy exports no such type: call the function once to get it
-
-    def outputs_of(self, node: Any) -> Any:
-        return self.result(*super().outputs_of(node))
-
-
 # In a matrix product, a vector counts as a matrix: on the left of one row, on the right of one column.
 def _matmul_x(g: Any, z: Any, x: Any, y: Any) -> Any:
     """Return the cotangent of x: g @ y.T, where vectors count as matrices."""
@@ -92,7 +69,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.matmul(mT(x), g)
 
 
-PRODUCTS = [example(D(3, 4), D(4, 2)), example(D(4), D(4)), example(D(4), D(4, 2)), example(D(3, 4), D(4))]
+PRODUCTS = examples("3 4, 4 2", "4, 4", "4, 4 2", "3 4, 4")
 
 matmul = Primitive(
     np.matmul,
@@ -101,13 +78,7 @@ matmul = Primitive(
     sign="@",
     also=(np.linalg.matmul,),
     broadcasts=True,
-    examples=[
-        *PRODUCTS,
-        example(D(2, 3, 4), D(4, 2)),
-        example(D(4), D(2, 4, 3)),
-        example(D(2, 3, 4), D(4)),
-        example(D(5, 1, 3, 4), D(2, 4, 3)),
-    ],
+    examples=PRODUCTS + examples("2 3 4, 4 2", "4, 2 4 3", "2 3 4, 4", "5 1 3 4, 2 4 3"),
     onnx="MatMul",
     product=True,
 )
@@ -139,14 +110,7 @@ dot = Primitive(
     _dot_x,
     _dot_y,
     sign="@",
-    examples=[
-        *PRODUCTS,
-        example(D(2, 3, 4), D(5, 4, 2)),
-        example(D(4), D(5, 4, 2)),
-        example(D(2, 3, 4), D(4)),
-        example(D(3, 4), D()),
-        example(D(), D(3)),
-    ],
+    examples=PRODUCTS + examples("2 3 4, 5 4 2", "4, 5 4 2", "2 3 4, 4", "3 4, ", ", 3"),
     onnx="Dot",
     product=True,
     spelling="dot",
@@ -171,7 +135,7 @@ vdot = Primitive(
     np.vdot,
     lambda g, z, x, y: g * (y if y.shape == x.shape else np.reshape(y, x.shape)),
     lambda g, z, x, y: g * (x if y.shape == x.shape else np.reshape(x, y.shape)),
-    examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
+    examples=examples("4, 4", "2 3, 3 2"),
     product=True,
 )
 # The engine sums a cotangent to its argument's shape (`fit`). These rules do so themselves, also over no axis: that sum
@@ -183,12 +147,7 @@ vecdot = Primitive(
     bind=_bind_vecdot,
     also=(np.linalg.vecdot,),
     broadcasts=True,
-    examples=[
-        example(D(2, 1, 4), D(3, 4)),
-        example(D(4), D(4)),
-        example(D(4, 2), D(4, 2), axis=0),
-        example(D(3, 3), D(3)),
-    ],
+    examples=[*examples("2 1 4, 3 4", "4, 4"), example(D(4, 2), D(4, 2), axis=0), example(D(3, 3), D(3))],
     product=True,
 )
 
@@ -217,7 +176,7 @@ if hasattr(np, "matvec"):
         lambda g, z, x, y: np.vecmat(g, x),
         bind=functools.partial(_bind_equal_axes, "matvec", -1, -1),
         broadcasts=True,
-        examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
+        examples=examples("3 4, 4", "2 1 3 4, 5 4", "3 3, 3 3"),
         product=True,
     )
     vecmat = Primitive(
@@ -226,7 +185,7 @@ if hasattr(np, "matvec"):
         lambda g, z, x, y: unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), y.shape),
         bind=functools.partial(_bind_equal_axes, "vecmat", -1, -2),
         broadcasts=True,
-        examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
+        examples=examples("3, 3 4", "5 3, 2 1 3 4", "3 3, 3 3"),
         product=True,
     )
 
