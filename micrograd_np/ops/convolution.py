@@ -34,10 +34,7 @@ def one_per_axis(what: str, value: Any, axes: int, owner: str = "") -> Sizes:
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     begin = f"{owner}: {what}" if owner else what
     if len(values) != axes:
-        raise ArgumentError(
-            f"{begin} must be one number, or one for each of the {axes} axes that the kernel moves along, not "
-            f"{value!r}."
-        )
+        raise ArgumentError(f"{begin} must be one number, or one for each of {axes} axes of a kernel, not {value!r}.")
     for n in values:
         if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < LEAST[what]:
             raise ArgumentError(f"{begin} must be a whole number of at least {LEAST[what]}, not {n!r}.")
@@ -51,10 +48,8 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
         for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation, strict=True)
     )
     if min(*shape, *kernel, *steps) < 1:
-        raise ShapeError(
-            f"a kernel of {kernel} entries, dilation {dilation}, does not fit into {shape} with padding {padding}. "
-            "Take a smaller kernel or more padding."
-        )
+        how = f"dilation {dilation}, does not fit into {shape} with padding {padding}"
+        raise ShapeError(f"a kernel of {kernel} entries, {how}. Take a smaller kernel or more padding.")
     return steps
 
 
@@ -110,15 +105,17 @@ SIDE_BY_SIDE = each_axis(1, stride=2, padding=0, dilation=1)
 OVERLAPPING = each_axis(2, stride=(2, 1), padding=1, dilation=1)
 SPREAD = each_axis(2, stride=1, padding=(0, 1), dilation=(2, 3))
 
+WINDOWS = [
+    example(D(2, 3, 5), kernel=(2,), **SIDE_BY_SIDE),
+    example(D(2, 1, 5, 4), kernel=(3, 2), **OVERLAPPING),
+    example(D(1, 2, 6, 5), kernel=(2, 2), **SPREAD),
+]
+
 windows: Primitive = Primitive(
     _windows,
     lambda g, z, x, kernel, **how: overlap_add(g, shape=x.shape[2:], **how),
     bind=as_given,
-    examples=[
-        example(D(2, 3, 5), kernel=(2,), **SIDE_BY_SIDE),
-        example(D(2, 1, 5, 4), kernel=(3, 2), **OVERLAPPING),
-        example(D(1, 2, 6, 5), kernel=(2, 2), **SPREAD),
-    ],
+    examples=WINDOWS,
     onnx="Windows",
     gloss="the windows of x, each as an axis of its own",
 )
@@ -199,11 +196,7 @@ max_pool: Primitive = Primitive(
     _max_pool,
     lambda g, z, x, **how: max_pool_input(g, x, z, **how),
     bind=as_given,
-    examples=[
-        example(D(2, 2, 5), kernel=(2,), **SIDE_BY_SIDE),
-        example(D(1, 2, 5, 4), kernel=(3, 2), **OVERLAPPING),
-        example(D(1, 1, 6, 5), kernel=(2, 2), **SPREAD),
-    ],
+    examples=WINDOWS,
     onnx="MaxPool",
 )
 # For the examples: arrays, the largest entries of their windows, and the positions of these.
@@ -234,17 +227,21 @@ max_pool_mean: Primitive = Primitive(
 # The functions that layers call.
 
 
+def check_ndim(name: str, axes: int, **arrays: Any) -> None:
+    """Raise unless arrays have the axes that a kernel moves along, and two before them."""
+    if any(x.ndim != axes + 2 for x in arrays.values()):
+        given = " and ".join(describe(x, what) for what, x in arrays.items())
+        raise ArgumentError(f"{name} takes x {ORDERS[axes]}, not {given}. Add a missing axis with x[None].")
+
+
 def window_params(axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Any:
     """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
     x = as_array(x)
-    if x.ndim != axes + 2:
-        raise ArgumentError(f"pooling takes x {ORDERS[axes]}, not {describe(x, 'x')}. Add a missing axis with x[None].")
+    check_ndim("pooling", axes, x=x)
     stride = kernel_size if stride is None else stride
     how = each_axis(axes, kernel=kernel_size, stride=stride, padding=padding, dilation=dilation)
     if any(2 * p > d * (k - 1) + 1 for k, _, p, d in zip(*how.values(), strict=True)):
-        raise ArgumentError(
-            f"padding={padding} is more than half of kernel_size={kernel_size}: windows without an entry."
-        )
+        raise ArgumentError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows of no entry.")
     return x, how
 
 
@@ -427,15 +424,6 @@ def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padd
     return w.swapaxes(1, 2).reshape(groups * outs, ins, *kernel)
 
 
-def check_kernel_axes(name: str, axes: int, x: Any, w: Any) -> None:
-    """Raise unless x and the weight have the axes that the kernel moves along, and two before them."""
-    if not x.ndim == w.ndim == axes + 2:
-        raise ArgumentError(
-            f"{name} takes x {ORDERS[axes]} and a weight of as many axes, not {describe(x, 'x')} and "
-            f"{describe(w, 'weight')}. Add a missing axis of length 1 with x[None] or x[:, None]."
-        )
-
-
 def check_channels(name: str, x: Any, takes: int, w: Any, groups: Any) -> None:
     """Raise unless the groups divide the weight, and x has the channels that it takes."""
     if not isinstance(groups, int | np.integer) or groups < 1 or w.shape[0] % groups:
@@ -517,7 +505,7 @@ def named_padding(owner: str, padding: str, kernel: Sizes, stride: Sizes, dilati
 def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups: int, **given: Any) -> Any:
     """Return a convolution; padding may be 'same', for an output of the input's size, or 'valid', which is 0."""
     name, x, weight = f"conv{axes}d", as_array(x), as_array(weight)
-    check_kernel_axes(name, axes, x, weight)
+    check_ndim(name, axes, x=x, weight=weight)
     if isinstance(padding, str):
         padding, more = named_padding(name, padding, weight.shape[2:], **each_axis(axes, **given))
         x = np.pad(x, [(0, 0), (0, 0), *((0, n) for n in more)]) if any(more) else x
@@ -582,7 +570,7 @@ def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes) -> No
 def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any) -> Any:
     """Return a transposed convolution: for each entry of x a scaled copy of the kernel, added where they overlap."""
     name, x, weight = f"conv_transpose{axes}d", as_array(x), as_array(weight)
-    check_kernel_axes(name, axes, x, weight)
+    check_ndim(name, axes, x=x, weight=weight)
     check_channels(name, x, weight.shape[0], weight, groups)
     how = each_axis(axes, **given)
     (more,) = each_axis(axes, output_padding=output_padding).values()

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
-from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
+from ..core.errors import ArgumentError, OutOfRangeError
 from .primitive import Bound, D, NonDifferentiable, Primitive, StaticOp, as_array, example, truth
 
 BASIC = (int, slice, NoneType, EllipsisType)
@@ -138,15 +138,7 @@ def is_integer(part: Any) -> bool:
 
 def broadcast_values(values: Any, shape: tuple[int, ...]) -> Any:
     """Broadcast values to the shape of the entries that they replace."""
-    if values.shape == shape:
-        return values
-    try:
-        return np.broadcast_to(values, shape)
-    except ValueError:
-        raise ShapeError(
-            f"values of shape {values.shape} do not fit the entries of shape {shape} that the index chooses. Give one "
-            "value for each entry, or values that broadcast to that shape."
-        ) from None
+    return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
 getitem: Primitive = Primitive(
@@ -195,15 +187,19 @@ scatter: Primitive = Primitive(
 
 def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     """Take the entries at the indices along an axis; without an axis, those of the raveled array."""
-    x, axis = lines_of(as_array(x), axis)
+    x, axis = lines_of(x, axis)
     return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
 
 
+def along_axis(x: Any, axis: int | None) -> tuple[Any, int]:
+    """Return x and the axis to work along; without an axis, x is raveled."""
+    x = as_array(x)
+    return (np.ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
+
+
 def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
-    """Return x and the axis to choose along; x is raveled if no axis is given, or if it has none."""
-    if axis is None or not x.ndim:
-        x, axis = np.ravel(x), 0 if axis is None else axis
-    return x, normalize_axis_index(axis, x.ndim)
+    """Return the same; a number has axes 0 and -1, too."""
+    return along_axis(x if np.ndim(x) else np.ravel(x), axis)
 
 
 def bounded_indices(indices: Any, length: int, mode: str) -> Any:
@@ -220,15 +216,12 @@ def bounded_indices(indices: Any, length: int, mode: str) -> Any:
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """Take, from each line along an axis, the entries at that line's indices."""
-    x, indices = as_array(x), as_array(indices)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    if indices.ndim != x.ndim:
-        raise ShapeError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
-    if indices.dtype.kind not in "iu":
-        raise OutOfRangeError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
+    (x, axis), indices = along_axis(x, axis), as_array(indices)
+    if indices.ndim != x.ndim or indices.dtype.kind not in "iu":
+        found = f"{indices.dtype} of shape {indices.shape}"
+        raise OutOfRangeError(f"np.take_along_axis takes integers of {x.ndim} axes as indices, as x has, not {found}.")
     lines = list(np.ix_(*map(np.arange, x.shape)))
-    lines[normalize_axis_index(axis, x.ndim)] = indices
+    lines[axis] = indices
     return x[tuple(lines)]
 
 
@@ -244,10 +237,7 @@ def extract(condition: Any, x: Any) -> Any:
 
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     """Return x without some of the entries along an axis."""
-    x = as_array(x)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    axis = normalize_axis_index(axis, x.ndim)
+    x, axis = along_axis(x, axis)
     obj = np.asarray(obj) if hasattr(obj, "dtype") else obj
     return np.take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
 
@@ -260,23 +250,15 @@ def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
     return np.take_along_axis(np.stack(arrays), bounded_indices(a, len(arrays), mode)[None], 0)[0]
 
 
-def with_axis(x: Any, axis: int | None) -> Any:
-    """Convert x to an array; raise if it has no such axis."""
-    x = as_array(x)
-    if axis is not None:
-        normalize_axis_index(axis, x.ndim)
-    return x
-
-
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """Sort the entries along an axis in ascending order."""
-    x = with_axis(x, axis)
+    x, axis = along_axis(x, axis)
     return np.take_along_axis(x, np.argsort(x, axis, kind, stable=stable), axis)
 
 
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """Sort the entries in part: none before the k-th is larger than it, and none after it is smaller."""
-    x = with_axis(x, axis)
+    x, axis = along_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
 
 

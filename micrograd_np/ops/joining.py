@@ -182,7 +182,7 @@ def unstack(x: Any, *, axis: int = 0) -> tuple[Any, ...]:
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """The entries, each repeated along an axis; of the raveled array where no axis is given."""
-    x, axis = lines_of(as_array(x), axis)
+    x, axis = lines_of(x, axis)
     before, length, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     if not isinstance(repeats, int):
         return np.take(x, np.repeat(np.arange(length), np.asarray(repeats)), axis)
@@ -254,10 +254,8 @@ def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     if mode == "constant":
         return pad_constant(x, pad_width, **options)
     if mode not in BORDERS or options.get("reflect_type", "even") != "even":
-        raise ArgumentTypeError(
-            f"np.pad with mode={mode!r} and {options} is not supported on Tensors; "
-            f"constant, {', '.join(BORDERS)} (even) are."
-        )
+        known = f"constant, {', '.join(BORDERS)} (even)"
+        raise ArgumentTypeError(f"np.pad with mode={mode!r} and {options} is not supported on Tensors; {known} are.")
     sides = zip(x.shape, pad_pairs(pad_width, x.ndim), strict=True)
     inside = [np.pad(np.arange(size), width, mode, **options) for size, width in sides]
     return x[np.ix_(*inside)]

@@ -90,9 +90,7 @@ def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
 def floating(x: Any) -> Any:
     """Return x; raise if it has integers, which cannot hold the fractions that normalization gives."""
     if x.dtype.kind in "biu":
-        raise ArgumentTypeError(
-            f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
-        )
+        raise ArgumentTypeError(f"normalization gives fractions: write x.astype(float) of {describe(x, 'x')}.")
     return x
 
 
@@ -121,10 +119,7 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     half = (x := floating(as_array(x))).dtype == HALF
     x, weight, bias = single(x), single(weight), single(bias)
     if x.ndim < 2 or x.size <= x.shape[1]:
-        raise ArgumentError(
-            f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
-            f"{describe(x, 'x')}."
-        )
+        raise ArgumentError(f"batch_norm takes x (N, C, ...), two entries a channel or more, not {describe(x, 'x')}.")
     channels = (x.shape[1],)
     y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
     y = y if weight is None else y * along_channels(with_shape("weight", weight, channels), x.ndim)

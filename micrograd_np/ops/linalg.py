@@ -16,7 +16,7 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from .primitive import Bound, D, MultiOutput, NonDifferentiable, Primitive, as_array, as_given, example
+from .primitive import Bound, D, MultiOutput, NonDifferentiable, Primitive, as_array, as_given, example, examples
 from .products import as_floats, check_axes, eye_like, mT, symmetric_part
 from .reductions import products_of_others
 
@@ -286,10 +286,8 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
     arrays = [as_array(x) for x in arrays]
     if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
-        raise ShapeError(
-            "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
-            f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
-        )
+        shapes = ", ".join(str(x.shape) for x in arrays)
+        raise ShapeError(f"multi_dot takes two matrices or more, vectors as the first and the last, not {shapes}.")
     sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
     sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
 
@@ -378,12 +376,7 @@ qr_factors = NamedOutputs(
     np.linalg.qr,
     _qr_x,
     bind=as_given,
-    examples=[
-        example(D(4, 3), mode="reduced"),
-        example(D(2, 3, 3), mode="reduced"),
-        example(D(2, 4), mode="reduced"),
-        example(D(2, 1), mode="complete"),
-    ],
+    examples=[*examples("4 3", "2 3 3", "2 4", mode="reduced"), example(D(2, 1), mode="complete")],
 )
 
 
@@ -409,10 +402,8 @@ def _apart(gaps: Any, values: Any, name: str) -> Any:
     if np.any(equal):
         *_, i, j = np.argwhere(equal)[0].tolist()
         raise np.linalg.LinAlgError(
-            f"{name}: values {i} and {j} are equal to rounding, or one of them is zero, and their vectors have no "
-            "derivative. "
-            "Use the values alone (np.linalg.eigvalsh, svdvals); or, where the function is smooth all the same, write "
-            "it without vectors: by products, np.linalg.inv, np.linalg.matrix_power."
+            f"{name}: values {i} and {j} are equal to rounding, or one is zero: their vectors have no derivative. Use "
+            "the values alone (np.linalg.eigvalsh, svdvals), or write the function without vectors: by products or inv."
         )
     return gaps
 
@@ -516,15 +507,13 @@ svd_factors = NamedOutputs(
     bind=as_given,
     zeros=False,
     examples=[
-        example(D(4, 2), full_matrices=False, hermitian=False),
-        example(D(2, 2, 3), full_matrices=False, hermitian=False),
-        example(D(3, 3), full_matrices=True, hermitian=False),
-        example(D(2, 1), full_matrices=True, hermitian=False),
+        *examples("4 2", "2 2 3", full_matrices=False, hermitian=False),
+        *examples("3 3", "2 1", full_matrices=True, hermitian=False),
         example(D(3, 3, through=symmetric_part), full_matrices=True, hermitian=True),
     ],
     gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
 )
-svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=[example(D(4, 2)), example(D(2, 2, 3))])
+svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=examples("4 2", "2 2 3"))
 
 
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:

@@ -350,10 +350,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     elif len(axes) == 2:
         z = norm_of_matrices(x, ord, axes)
     else:
-        raise ArgumentError(
-            f"norm takes vectors or matrices, and {describe(x, 'the array')} has {len(axes)} axes. Choose one or two "
-            "by axis=, or leave out ord= for the root of the sum of all squares."
-        )
+        raise ArgumentError(f"norm takes vectors or matrices, and {describe(x, 'x')} has {len(axes)} axes. Give axis=.")
     return np.expand_dims(z, axes) if keepdims else z
 
 

@@ -363,8 +363,6 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n < 0:
         raise ArgumentError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
     a = as_array(a)
-    if not a.ndim:
-        raise ArgumentError("np.diff takes an array of one axis or more, not a number.")
     axis = normalize_axis_index(axis, a.ndim)
     single = axis_slice(a, axis, slice(0, 1)).shape
     ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, single) for end in (prepend, append)]
@@ -485,10 +483,7 @@ def aligned(weights: Any, a: Any, axis: Any) -> Any:
         return weights
     axes = () if axis is None else axes_of(a, axis)
     if weights.shape != tuple(a.shape[k] for k in axes):
-        raise ShapeError(
-            f"np.average: weights of shape {weights.shape} do not fit axis={axis} of entries of shape {a.shape}. "
-            "Give one weight for each entry, or one for each place along the axes that are averaged over."
-        )
+        raise ShapeError(f"np.average: weights of shape {weights.shape} do not fit axis={axis} of a shape {a.shape}.")
     shape = [a.shape[k] if k in axes else 1 for k in range(a.ndim)]
     return np.reshape(np.transpose(weights, np.argsort(axes).tolist()), shape)
 

@@ -441,15 +441,13 @@ def diag(x: Any, k: int = 0) -> Any:
     return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
 
 
-def _bind_triangle(x: Any, k: int = 0) -> Bound:
-    """The diagonal to begin from."""
-    return (x,), {"k": k}
-
-
-TRIANGLES = [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)]
-
-tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
-triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
+TRIANGLE: dict[str, Any] = {
+    "bind": lambda x, k=0: ((x,), {"k": k}),
+    "broadcasts": True,
+    "examples": [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)],
+}
+tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), **TRIANGLE)
+triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), **TRIANGLE)
 
 diag_indices_from = StaticOp(np.diag_indices_from, examples=[example(D(3, 3))])
 tril_indices_from = StaticOp(np.tril_indices_from, examples=[example(D(3, 4), 1)])
