@@ -185,10 +185,10 @@ scatter: Primitive = Primitive(
 # Entries chosen by arrays of integers or conditions.
 
 
-def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Take the entries at the indices along an axis; without an axis, those of the raveled array."""
     x, axis = lines_of(x, axis)
-    return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
+    return getitem(x, (slice(None),) * axis + (integer_indices(indices),))
 
 
 def along_axis(x: Any, axis: int | None) -> tuple[Any, int]:
@@ -202,16 +202,10 @@ def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
     return along_axis(x if np.ndim(x) else np.ravel(x), axis)
 
 
-def bounded_indices(indices: Any, length: int, mode: str) -> Any:
-    """Wrap or clip indices outside an axis of this length; True and False count as 1 and 0."""
+def integer_indices(indices: Any) -> Any:
+    """Return indices of integers: True and False count as 1 and 0."""
     indices = as_index(indices)
-    if indices.dtype == bool:
-        indices = indices.astype(int)
-    if mode not in ("raise", "wrap", "clip"):
-        raise ArgumentError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
-    if mode == "wrap":
-        return indices % length
-    return np.clip(indices, 0, length - 1) if mode == "clip" else indices
+    return indices.astype(int) if indices.dtype == bool else indices
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
@@ -242,12 +236,12 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     return np.take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
 
 
-def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
+def choose(a: Any, choices: Sequence[Any]) -> Any:
     """Choose each entry from one of several arrays: `a` has the number of the array in `choices`."""
     a, *arrays = np.broadcast_arrays(a, *choices)
-    if mode == "raise" and np.any(np.less(a, 0)):
-        raise ArgumentError("np.choose counts the choices from 0: give no negative number, or mode='wrap' or 'clip'.")
-    return np.take_along_axis(np.stack(arrays), bounded_indices(a, len(arrays), mode)[None], 0)[0]
+    if np.any(np.less(a, 0)):
+        raise ArgumentError("np.choose counts the choices from 0: give no negative number.")
+    return np.take_along_axis(np.stack(arrays), integer_indices(a)[None], 0)[0]
 
 
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:

@@ -248,9 +248,6 @@ BORDERS = ("edge", "reflect", "symmetric", "wrap")
 def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     """An array with a border: constant, or entries of its own."""
     x = as_array(x)
-    if isinstance(pad_width, dict):
-        widths = (pad_width.get(axis, pad_width.get(axis - x.ndim, 0)) for axis in range(x.ndim))
-        pad_width = [pad_pairs(width, 1)[0] for width in widths]
     if mode == "constant":
         return pad_constant(x, pad_width, **options)
     if mode not in BORDERS or options.get("reflect_type", "even") != "even":

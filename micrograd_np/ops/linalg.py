@@ -141,20 +141,18 @@ solve = Primitive(
 )
 
 
-def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> Any:
+def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973): x and its neighbours are of one rank."""
-    if hermitian:  # NumPy has read one triangle
-        x = np.tril(x) + mT(np.tril(x, -1))
     g, zT = mT(g), mT(z)
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
     right = np.matmul(np.matmul(zT, z), g - np.matmul(np.matmul(g, z), x))
-    return symmetric_part(left + right - inside) if hermitian else left + right - inside
+    return left + right - inside
 
 
-def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:
+def _bind_pinv(a: Any, rcond: Any = None, **rtol: Any) -> Bound:
     """NumPy's signature; `rtol` is another name of `rcond`."""
-    return (as_array(a),), {"rcond": rcond, "hermitian": hermitian, **rtol}
+    return (as_array(a),), {"rcond": rcond, **rtol}
 
 
 pinv = Primitive(
@@ -477,7 +475,7 @@ def vectors_cotangent(g: Any, u: Any, s: Any) -> Any:
     return turns + (g - np.matmul(thin, inside)) / apart(across, s, name="svd")
 
 
-def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
+def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool) -> Any:
     """Townsend, "Differentiating the singular value decomposition" (2016).
 
     Vectors of equal singular values, or of the value 0 where x is not square, have no derivative; the values have.
@@ -492,7 +490,7 @@ def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool, hermitian: bool) -> Any:
         g_x = g_x + np.matmul(vectors_cotangent(g_u, u, s), thin_vh)
     if g_vh is not None:
         g_x = g_x + np.matmul(thin_u, mT(vectors_cotangent(mT(g_vh), mT(vh), s)))
-    return symmetric_part(g_x) if hermitian else g_x
+    return g_x
 
 
 def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
@@ -506,19 +504,13 @@ svd_factors = NamedOutputs(
     _svd_x,
     bind=as_given,
     zeros=False,
-    examples=[
-        *examples("4 2", "2 2 3", full_matrices=False, hermitian=False),
-        *examples("3 3", "2 1", full_matrices=True, hermitian=False),
-        example(D(3, 3, through=symmetric_part), full_matrices=True, hermitian=True),
-    ],
+    examples=examples("4 2", "2 2 3", full_matrices=False) + examples("3 3", "2 1", full_matrices=True),
     gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
 )
 svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=examples("4 2", "2 2 3"))
 
 
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """Orthonormal U and V, and the singular values S between them: a = U S Vh."""
     a = as_array(a)
-    if compute_uv:
-        return svd_factors(a, full_matrices=full_matrices, hermitian=hermitian)
-    return svd_factors(a, full_matrices=False, hermitian=True).S if hermitian else np.linalg.svdvals(a)
+    return svd_factors(a, full_matrices=full_matrices) if compute_uv else np.linalg.svdvals(a)

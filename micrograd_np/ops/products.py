@@ -192,18 +192,7 @@ if hasattr(np, "matvec"):
 
 # Products of many arrays, summed over the axes that the result lacks.
 
-# Label 0 is A: in the order of sorted(), as NumPy orders the axes of a result without "->" by their numbers.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def subscripts_and_arrays(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Return the subscripts and the arrays of either form of call: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
-    if isinstance(operands[0], str):
-        return operands[0].replace(" ", ""), operands[1:]
-    count = len(operands) // 2  # of arrays; each has a list of labels after it, and the result may have one at the end
-    lists = [*operands[1::2], *operands[2 * count :]]
-    terms = ["".join("..." if label is Ellipsis else LETTERS[label] for label in labels) for labels in lists]
-    return "->".join([",".join(terms[:count]), *terms[count:]]), operands[: 2 * count : 2]
 
 
 @functools.lru_cache
@@ -241,13 +230,12 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 
 @remembered
-def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
+def _bind_einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
     """Write the subscripts with a letter for every axis; raise unless the arrays fit them."""
-    if not operands:
-        raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
-    subscripts, given = subscripts_and_arrays(operands)
-    arrays = tuple(map(as_array, given))
-    terms, output = explicit_subscripts(subscripts, tuple(x.ndim for x in arrays))
+    if not isinstance(subscripts, str):
+        raise ArgumentTypeError("subscripts come first, as text: einsum('ij,jk->ik', x, y).")
+    arrays = tuple(map(as_array, operands))
+    terms, output = explicit_subscripts(subscripts.replace(" ", ""), tuple(x.ndim for x in arrays))
     check_sizes(subscripts, terms, arrays)
     return arrays, {"subscripts": f"{','.join(terms)}->{output}", "optimize": optimize}
 
@@ -299,7 +287,7 @@ einsum = Variadic(
         example("ij,ij,k->kj", D(1, 4), D(3, 4), D(1)),
         example("ii,i,ij->", D(3, 3), D(3), D(3, 4)),
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
-        example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
+        example("ij,jk->ki", D(2, 3), D(3, 4)),
     ],
     onnx="Einsum",
     product=True,
