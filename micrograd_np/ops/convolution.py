@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError, describe
+from ..core.errors import ArgumentError, ShapeError, check_shape, describe
 from .dense import with_shape
 from .primitive import Bound, D, Primitive, as_array, as_given, example, remembered
 
@@ -34,7 +34,8 @@ def one_per_axis(what: str, value: Any, axes: int, owner: str = "") -> Sizes:
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     begin = f"{owner}: {what}" if owner else what
     if len(values) != axes:
-        raise ArgumentError(f"{begin} must be one number, or one for each of {axes} axes of a kernel, not {value!r}.")
+        many = f"one for each of the {axes} axes that the kernel moves along"
+        raise ArgumentError(f"{begin} must be one number, or {many}, not {value!r}.")
     for n in values:
         if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < LEAST[what]:
             raise ArgumentError(f"{begin} must be a whole number of at least {LEAST[what]}, not {n!r}.")
@@ -51,6 +52,13 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
         how = f"dilation {dilation}, does not fit into {shape} with padding {padding}"
         raise ShapeError(f"a kernel of {kernel} entries, {how}. Take a smaller kernel or more padding.")
     return steps
+
+
+def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, **how: Sizes) -> None:
+    """Raise unless the number of windows follows from the array's shape, as the rules compute one from the other."""
+    steps = count_steps(shape, kernel, **how)
+    if found != steps:
+        raise ShapeError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
 
 
 def tap_indices(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
@@ -93,6 +101,7 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     """Make an array of this shape from its windows, which are added where they overlap."""
     axes = len(shape)
     kernel, steps = y.shape[:axes], y.shape[-axes:]
+    check_steps(steps, shape, kernel, stride=stride, padding=padding, dilation=dilation)
     wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
     z = np.zeros((*y.shape[axes:-axes], *wide), y.dtype, like=y)
     for tap, where in tap_indices(kernel, steps, stride, dilation):
@@ -165,6 +174,7 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
 
 def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """Add each entry of y to the largest entry of its window in x; z holds those entries."""
+    check_shape("y", y, z)
     chosen, count = where_largest(x, z, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(z, dtype=y.dtype)
@@ -186,6 +196,7 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
 
 def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     """Return the mean of v over the largest entries of each window of x; z holds those entries."""
+    check_shape("v", v, x)
     chosen, count = where_largest(x, z, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
         pairs = zip(chosen, tap_views(v, kernel, 0, **how), strict=True)
@@ -398,6 +409,7 @@ def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """Return the transpose of conv in its input: for each entry of y a scaled copy of the kernel, added up."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
+    check_steps(y.shape[2:], shape, kernel, stride=stride, padding=padding, dilation=dilation)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     # The windows are computed block by block, and each entry of a window is added to its place in x. Neighbouring
     # blocks overlap in x, so nothing may be assigned there: each write is an addition.
@@ -414,6 +426,7 @@ def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, paddin
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """Return the transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
+    check_steps(y.shape[2:], x.shape[2:], kernel, stride=stride, padding=padding, dilation=dilation)
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]

@@ -90,7 +90,7 @@ def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
 def floating(x: Any) -> Any:
     """Return x; raise if it has integers, which cannot hold the fractions that normalization gives."""
     if x.dtype.kind in "biu":
-        raise ArgumentTypeError(f"normalization gives fractions: write x.astype(float) of {describe(x, 'x')}.")
+        raise ArgumentTypeError(f"a norm gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float).")
     return x
 
 

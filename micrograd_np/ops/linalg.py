@@ -285,7 +285,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     arrays = [as_array(x) for x in arrays]
     if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
         shapes = ", ".join(str(x.shape) for x in arrays)
-        raise ShapeError(f"multi_dot takes two matrices or more, vectors as the first and the last, not {shapes}.")
+        raise ShapeError(f"multi_dot takes matrices; the first and the last may be vectors; their shapes are {shapes}.")
     sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
     sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
 

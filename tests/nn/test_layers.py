@@ -401,7 +401,10 @@ BAD = [
         r"conv1d with weight \(1, 4, 3\) float64 and groups=1 takes 4 channels on axis 1",
     ),
     (lambda: nn.Conv2d(3, 1, 1)(FEW), "conv2d takes x"),
-    (lambda: nn.Conv1d(2, 4, 3, padding="same")(FEW), r"conv1d takes x \(N, C, L\) .* Add a missing axis .* x\[None\]"),
+    (
+        lambda: nn.Conv1d(2, 4, 3, padding="same")(FEW),
+        r"conv1d takes x \(N, C, L\).* Add a missing axis .* x\[None\]",
+    ),
     (
         lambda: nn.AdaptiveAvgPool1d(2)(FEW),
         r"AdaptiveAvgPool1d takes x \(N, C, L\) .* x\[None\]",
@@ -448,7 +451,7 @@ def test_completion_of_a_layer_shows_its_arguments_parameters_and_methods():
 MISUSED = {
     "nn.ReLU(X)": r"ReLU\(\): too many positional arguments. A layer is made first and called then: ReLU\(\)\(x\)",
     "nn.LeakyReLU(inplace=True)": r"LeakyReLU\(negative_slope=0.01\): .*'inplace'. Leave inplace out",
-    "nn.MaxPool2d(2, return_indices=True)": r"MaxPool2d\(kernel_size, stride=None, padding=0, dilation=1, \*, ",
+    "nn.MaxPool2d(2, return_indices=True)": r"MaxPool2d\(kernel_size, stride=None, padding=0, dilation=1\)",
     "nn.MSELoss()(X)": r"MSELoss is called with \(prediction, target\), not with 1 arguments",
     "nn.CrossEntropyLoss()(X, [0, 1], 2)": r"CrossEntropyLoss is called with \(logits, labels\), not with 3 arguments",
     "nn.Sequential([nn.ReLU()])": r"a module or a function \(write \*layers to give those of a list\), not \[ReLU",

@@ -317,7 +317,6 @@ REFUSED = [
     ("np.pad(x, 1, constant_values=x[0, 0])", TypeError, "cut"),
     ("np.concatenate([x, x], out=np.empty((4, 3)))", TypeError, "out= is not supported"),
     ("np.concatenate([x, x[0]])", ValueError, "dimension"),
-    ("np.take(x, [0], mode='nearest')", ValueError, "'raise', 'wrap' or 'clip'"),
     ("np.take(x, [9], axis=1)", IndexError, "out of bounds"),
 ]
 
