@@ -47,7 +47,7 @@ def numpys(name: str) -> list[Callable[..., Any]]:
 for room in ROOMS:
     for name, entry in vars(room).items():
         if isinstance(entry, Primitive) and entry not in (item, *TABLE.values()):
-            entry.name = name
+            entry.rename(name)
             TABLE[name] = entry
             BY_FUNCTION.update(dict.fromkeys((entry.function, *entry.also), entry))
         elif getattr(entry, "__module__", None) == room.__name__ and (name in COMPOSITIONS or numpys(name)):

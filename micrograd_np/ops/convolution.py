@@ -314,7 +314,7 @@ def avg_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -
     array([[[2., 3.]]])
     """
     x, how = window_params(1, x, kernel_size, stride, padding)
-    return np.mean(windows(x, **how), axis=0)
+    return np.mean(windows(x, **how), axis=(0,))
 
 
 def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:

@@ -18,7 +18,7 @@ from ..core.backward import Rule
 from ..core.context import current_context
 from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
-from ..core.tensor import Tensor, constant, trace_constant
+from ..core.tensor import Tensor, as_tensor, trace_constant
 from ..core.versions import ALL, memory_of, reads
 from .calls import binary, cached, general, in_single, is_half, unary
 
@@ -216,23 +216,18 @@ class Primitive(InstanceCall):
             raise ArgumentTypeError(f"{', '.join(unknown)}: no field of a row.")
         self.__dict__.update(fields)
         self.function = function
-        self.kernel = self.make_kernel(kernel or (in_single(function) if self.single else function))
+        self.kernel = kernel or (in_single(function) if self.single else function)
         self.uses = Uses(self)
         self.rules = rules
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         self.bind_and_apply = general(self)
         self.__call__ = self.make_call()
-        self.name = function.__name__
+        self.rename(function.__name__)
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @name.setter
-    def name(self, name: str) -> None:
+    def rename(self, name: str) -> None:
         """Name the row, and the function that is called, as Python names functions."""
-        self._name = self.__name__ = self.__qualname__ = name
+        self.name = self.__name__ = self.__qualname__ = name
         self.__call__.__name__ = self.__call__.__qualname__ = name.lstrip("_")
         self.__module__ = self.__call__.__module__ = "micrograd_np"
 
@@ -253,10 +248,6 @@ class Primitive(InstanceCall):
         if len(arrays) != len(self.rules):
             raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
-
-    def make_kernel(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function that computes the row's result from arrays."""
-        return kernel
 
     def make_call(self) -> Callable[..., Any]:
         """Return the function that a call of the row runs."""
@@ -379,13 +370,7 @@ def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any
 
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
     """Call `make` on an array or on a Tensor's data; a Tensor's result is a constant Tensor."""
-    if not isinstance(x, Tensor):
-        return make(x, *layout)
-    made = constant(make(x._data, *layout))
-    trace = current_context().trace
-    if trace is not None:
-        trace.fixed(made)
-    return made
+    return as_tensor(trace_constant(make(x._data, *layout))) if isinstance(x, Tensor) else make(x, *layout)
 
 
 # Rows with several outputs.
@@ -421,10 +406,10 @@ class MultiOutput(Primitive):
     """
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
-
-    def make_kernel(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
-        return functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
+        compute = fields.pop("kernel", function)
+        kernel = functools.wraps(compute)(lambda *args, **params: Outputs(compute(*args, **params)))
+        rules = tuple(rule and self.with_all_outputs(rule, zeros) for rule in rules)
+        super().__init__(function, *rules, kernel=kernel, **fields)
 
     def make_call(self) -> Callable[..., Any]:
         make = super().make_call()
