@@ -27,7 +27,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 # A room stands after those from which it imports rows.
-ROOMS = [elementwise, reductions, products, linalg, indexing, shape, joining, dense, layers, losses, convolution]
+ROOMS = [elementwise, reductions, products, indexing, linalg, shape, joining, dense, layers, losses, convolution]
 
 # Functions that are written with rows and that NumPy does not have, or not in each of its versions.
 COMPOSITIONS = """
@@ -62,7 +62,7 @@ for name, function in vars(np).items():
 
 # Rows that only other rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
+    alias apart binary_cross_entropy cofactors conv conv_input conv_weight euclidean excess
     exp_share getitem gru_sequence half_squared_error huber_loss l1_loss linalg_diagonal
     linalg_trace logistic_loss lstm_sequence max_pool max_pool_input max_pool_mean mse_loss overlap_add p_norm
     pack pack_copies pad_constant qr_factors ratio rnn_sequence standardize svd_factors windows

@@ -16,8 +16,9 @@ from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
+from .indexing import getitem, scatter
 from .primitive import Bound, D, MultiOutput, NonDifferentiable, Primitive, as_array, as_given, example, examples
-from .products import as_floats, check_axes, eye_like, mT, symmetric_part
+from .products import as_floats, check_axes, eye_like, mT, signs_like, symmetric_part
 from .reductions import products_of_others
 
 
@@ -53,47 +54,23 @@ def _cofactors(x: Any) -> Any:
     return z
 
 
-def _cofactors_slope(g: Any, x: Any) -> Any:
-    """The second derivative of det x, along g. In the bases of u and v a cofactor is a product of singular values."""
-    unknown = np.logical_not(np.isfinite(x).all(axis=(-1, -2)))[..., None, None]  # NumPy would refuse the whole batch
-    u, s, vh = np.linalg.svd(np.where(unknown, 0, x))
-    eye = np.eye(x.shape[-1], dtype=x.dtype, like=x)
-    inside = np.matmul(np.matmul(np.swapaxes(u, -1, -2), g), np.swapaxes(vh, -1, -2))
-    rest = products_of_others(np.where(eye == 1, 1, s[..., None, :])) * (1 - eye)  # [i, j]: all values but the two
-    diagonal = np.matmul(rest, np.einsum("...ii->...i", inside)[..., None])
-    turned = eye * diagonal - np.swapaxes(inside * rest, -1, -2)
-    sign = np.linalg.det(u) * np.linalg.det(vh)
-    z = sign[..., None, None] * np.matmul(np.matmul(u, turned), vh)
-    return np.where(unknown, np.nan, z).astype(x.dtype)
+def _cofactors_x(g: Any, z: Any, x: Any) -> Any:
+    """Return the second derivative of det x along g: a cofactor is, up to its sign, the determinant of a minor.
 
-
-def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
-    """The third derivative, by the inverse; it does not exist for a singular x."""
-    inverse = np.linalg.inv(x)
-    left, right = np.matmul(inverse, g), np.matmul(inverse, h)
-    both = np.matmul(left, right)
-
-    def trace(y: Any) -> Any:
-        return np.expand_dims(np.trace(y, axis1=-2, axis2=-1), (-1, -2))
-
-    inside = eye_like(x) * (trace(left) * trace(right) - trace(both)) - trace(right) * left - trace(left) * right
-    inside = np.matmul(inside + both + np.matmul(right, left), inverse)
-    return np.expand_dims(np.linalg.det(x), (-1, -2)) * mT(inside)
+    The derivative of that determinant are the cofactors of the minor, also where it is singular.
+    """
+    others = np.argsort(eye_like(x), kind="stable")[:, :-1]  # in row i all numbers but i
+    minors = (Ellipsis, others[:, None, :, None], others[None, :, None, :])
+    slopes = np.expand_dims(g * signs_like(x), (-1, -2)) * cofactors(getitem(x, minors))
+    return scatter(slopes, minors, x.shape)
 
 
 det = Primitive(np.linalg.det, lambda g, z, x: np.expand_dims(g, (-1, -2)) * cofactors(x), examples=INVERTIBLE)
 cofactors: Primitive = Primitive(
     _cofactors,
-    lambda g, z, x: cofactors_slope(g, x),
+    _cofactors_x,
     examples=INVERTIBLE,
     gloss="det(x) * inv(x).T, also where x is singular",
-)
-cofactors_slope: Primitive = Primitive(
-    _cofactors_slope,
-    lambda h, z, g, x: cofactors_slope(h, x),
-    _cofactors_slope_x,
-    examples=[example(D(3, 3), D(3, 3, through=invertible)), example(D(2, 3, 3), D(2, 3, 3, through=invertible))],
-    gloss="the derivative of cofactors(x) along g",
 )
 
 

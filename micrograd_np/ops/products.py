@@ -39,6 +39,16 @@ def eye_like(x: Any, n: int | None = None) -> Any:
     return constant_like(lambda x: np.eye(x.shape[-1] if n is None else n, dtype=x.dtype, like=x), x)
 
 
+def signs_like(x: Any) -> Any:
+    """Return the matrix of (-1)^(i + j), of the size and dtype of the matrices of x."""
+
+    def signs(x: Any) -> Any:
+        k = np.arange(x.shape[-1], dtype=x.dtype, like=x)
+        return 1 - 2 * ((k[:, None] + k) % 2)
+
+    return constant_like(signs, x)
+
+
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     """Raise unless axis i of a is as long as axis j of b."""
     extents = [x.shape[axis] if -x.ndim <= axis < x.ndim else None for x, axis in ((a, i), (b, j))]
