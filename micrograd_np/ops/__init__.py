@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from . import convolution, dense, elementwise, indexing, joining, layers, linalg, losses, products, reductions, shape
-from .primitive import Primitive, item, with_pytorchs_keywords
+from .primitive import Part, Primitive, item, with_pytorchs_keywords
 
 TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
@@ -60,17 +60,16 @@ for name, function in vars(np).items():
     if callable(function) and function in BY_FUNCTION:
         FUNCTIONS.setdefault(name, BY_FUNCTION[function])
 
-# Rows that only other rows and compositions are made of.
+# Other rows that only rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors conv conv_input conv_weight euclidean excess
-    exp_share getitem gru_sequence half_squared_error huber_loss l1_loss linalg_diagonal
-    linalg_trace logistic_loss lstm_sequence max_pool max_pool_input max_pool_mean mse_loss overlap_add p_norm
-    pack pack_copies pad_constant qr_factors ratio rnn_sequence standardize svd_factors windows
+    alias binary_cross_entropy cofactors conv excess exp_share getitem gru_sequence half_squared_error huber_loss
+    l1_loss linalg_diagonal linalg_trace logistic_loss lstm_sequence mse_loss pack pack_copies pad_constant qr_factors
+    ratio rnn_sequence standardize svd_factors
 """.split()
 
 
 def namespace(name: str) -> str | None:
     """Return the namespace of a function: `mg`, `mg.linalg` if NumPy keeps it there, or None if it is private."""
-    if name in PARTS:
+    if name in PARTS or isinstance(TABLE.get(name), Part):
         return None
     return "mg.linalg" if hasattr(np.linalg, name) and not hasattr(np, name) else "mg"

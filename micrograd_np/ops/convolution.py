@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, check_shape, describe
 from .dense import with_shape
-from .primitive import Bound, D, Primitive, as_array, as_given, example, remembered
+from .primitive import Bound, D, Part, Primitive, as_array, example, remembered
 
 Sizes = tuple[int, ...]
 
@@ -44,10 +44,8 @@ def one_per_axis(what: str, value: Any, axes: int, owner: str = "") -> Sizes:
 
 def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Sizes:
     """Return the number of windows along each axis."""
-    steps = tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation, strict=True)
-    )
+    sizes = zip(shape, kernel, stride, padding, dilation, strict=True)
+    steps = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
     if min(*shape, *kernel, *steps) < 1:
         how = f"dilation {dilation}, does not fit into {shape} with padding {padding}"
         raise ShapeError(f"a kernel of {kernel} entries, {how}. Take a smaller kernel or more padding.")
@@ -120,18 +118,16 @@ WINDOWS = [
     example(D(1, 2, 6, 5), kernel=(2, 2), **SPREAD),
 ]
 
-windows: Primitive = Primitive(
+windows: Part = Part(
     _windows,
     lambda g, z, x, kernel, **how: overlap_add(g, shape=x.shape[2:], **how),
-    bind=as_given,
     examples=WINDOWS,
     onnx="Windows",
     gloss="the windows of x, each as an axis of its own",
 )
-overlap_add: Primitive = Primitive(
+overlap_add: Part = Part(
     _overlap_add,
     lambda g, z, y, shape, **how: windows(g, kernel=y.shape[: len(shape)], **how),
-    bind=as_given,
     examples=[
         example(D(2, 2, 3, 2), shape=(5,), **SIDE_BY_SIDE),
         example(D(3, 2, 2, 1, 3, 5), shape=(5, 4), **OVERLAPPING),
@@ -203,10 +199,9 @@ def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
         return sum(np.where(here, seen, 0) for here, seen in pairs) / count
 
 
-max_pool: Primitive = Primitive(
+max_pool: Part = Part(
     _max_pool,
     lambda g, z, x, **how: max_pool_input(g, x, z, **how),
-    bind=as_given,
     examples=WINDOWS,
     onnx="MaxPool",
 )
@@ -215,21 +210,19 @@ SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
 IMAGES = np.sin(np.arange(40.0)).reshape(1, 2, 5, 4)
 PAIRS, TALL = {"kernel": (2,), **SIDE_BY_SIDE}, {"kernel": (3, 2), **OVERLAPPING}
 OF_SIGNALS, OF_IMAGES = (SIGNALS, max_pool(SIGNALS, **PAIRS)), (IMAGES, max_pool(IMAGES, **TALL))
-max_pool_input: Primitive = Primitive(
+max_pool_input: Part = Part(
     _max_pool_input,
     lambda g, z, y, x, top, **how: max_pool_mean(g, x, top, **how),
     None,
     None,
-    bind=as_given,
     examples=[example(D(2, 2, 2), *OF_SIGNALS, **PAIRS), example(D(1, 2, 3, 5), *OF_IMAGES, **TALL)],
     gloss="each entry of g, at the place of the largest entry of its window; equal ones share",
 )
-max_pool_mean: Primitive = Primitive(
+max_pool_mean: Part = Part(
     _max_pool_mean,
     lambda g, z, v, x, top, **how: max_pool_input(g, x, top, **how),
     None,
     None,
-    bind=as_given,
     examples=[example(D(2, 2, 5), *OF_SIGNALS, **PAIRS), example(D(1, 2, 5, 4), *OF_IMAGES, **TALL)],
     gloss="for each window, the mean of g over its largest entries",
 )
@@ -477,11 +470,10 @@ conv: Primitive = Primitive(
     ],
     onnx="Conv",
 )
-conv_input: Primitive = Primitive(
+conv_input: Part = Part(
     _conv_input,
     lambda g, z, y, w, shape, **how: conv(g, w, **how),
     lambda g, z, y, w, shape, **how: conv_weight(g, y, kernel=w.shape[2:], **how),
-    bind=as_given,
     examples=[
         example(D(2, 2, 6), D(2, 3, 2), shape=(5,), groups=1, **PADDED),
         example(D(2, 2, 3, 5), D(2, 1, 3, 2), shape=(5, 4), groups=1, **OVERLAPPING),
@@ -489,11 +481,10 @@ conv_input: Primitive = Primitive(
     ],
     gloss="the convolution transposed: each entry of g times w, added up where windows overlap",
 )
-conv_weight: Primitive = Primitive(
+conv_weight: Part = Part(
     _conv_weight,
     lambda g, z, x, y, kernel, **how: conv_input(y, g, shape=x.shape[2:], **how),
     lambda g, z, x, y, kernel, **how: conv(x, g, **how),
-    bind=as_given,
     examples=[
         example(D(2, 3, 5), D(2, 2, 6), kernel=(2,), groups=1, **PADDED),
         example(D(2, 4, 4, 5), D(2, 2, 2, 4), kernel=(2, 2), groups=2, **SPREAD),

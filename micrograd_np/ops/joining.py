@@ -217,7 +217,7 @@ def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: st
     return tuple(np.copy(grid) for grid in grids) if copy else grids
 
 
-def _inside(g: Any, z: Any, x: Any, pad_width: Any, mode: str, constant_values: Any) -> Any:
+def _inside(g: Any, z: Any, x: Any, pad_width: Any, constant_values: Any) -> Any:
     """The part of the cotangent inside the padding."""
     widths = pad_pairs(pad_width, x.ndim)
     return g[tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))]
@@ -232,10 +232,7 @@ def pad_pairs(pad_width: Any, ndim: int) -> list[list[int]]:
 pad_constant = Primitive(
     np.pad,
     _inside,
-    bind=lambda x, pad_width, constant_values=0: (
-        (x,),
-        {"pad_width": pad_width, "mode": "constant", "constant_values": constant_values},
-    ),
+    bind=lambda x, pad_width, constant_values=0: ((x,), {"pad_width": pad_width, "constant_values": constant_values}),
     examples=[
         example(D(2, 3), 1),
         example(D(2, 3), ((1, 0), (0, 2)), constant_values=2.0),

@@ -334,15 +334,10 @@ def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str
     size = 2 * gates
     batch = [D(3, 2, size), *[D(1, 2, 2)] * states, D(size, 2)]
     alone = [D(3, size), *[D(1, 2)] * states, D(size, 2), D(size)]
-    examples = [
-        called
-        for params in options
-        for called in (
-            example(*batch, D(size), reverse=False, **params),
-            example(*batch, reverse=True, **params),
-            example(*alone, reverse=False, **params),
-        )
-    ]
+    examples = []
+    for params in options:
+        examples += [example(*batch, D(size), reverse=False, **params), example(*batch, reverse=True, **params)]
+        examples += [example(*alone, reverse=False, **params)]
     gloss = "the cell step by step; back, from the last step on: g of a step and what the next one sends"
     fields: dict[str, Any] = {"zeros": False, "domain": (-1, 1), "decomposition": kernel, "exact": False}
     return Sequence(kernel, rule, bind=_bind, examples=examples, gloss=gloss, **fields)

@@ -17,7 +17,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
 from .indexing import getitem, scatter
-from .primitive import Bound, D, MultiOutput, NonDifferentiable, Primitive, as_array, as_given, example, examples
+from .primitive import Bound, D, MultiOutput, NonDifferentiable, Part, Primitive, as_array, as_given, example, examples
 from .products import as_floats, check_axes, eye_like, mT, signs_like, symmetric_part
 from .reductions import products_of_others
 
@@ -383,11 +383,10 @@ def _apart(gaps: Any, values: Any, name: str) -> Any:
     return gaps
 
 
-apart = Primitive(
+apart = Part(
     _apart,
     lambda g, z, gaps, values, name: g,
     None,
-    bind=as_given,
     views=True,
     examples=[example(D(3, 3, domain=(0.5, 2)), np.ones(3), name="eigh")],
 )

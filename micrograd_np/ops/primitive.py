@@ -280,6 +280,12 @@ def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
 
 
+class Part(Primitive):
+    """A row that only rules and compositions call: it takes arrays by position and parameters by name, unchecked."""
+
+    bind = staticmethod(as_given)
+
+
 class Elementwise(Primitive):
     """A row whose arguments broadcast against each other; the engine sums the cotangents to the arguments' shapes."""
 

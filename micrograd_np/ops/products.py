@@ -14,7 +14,7 @@ import numpy as np
 from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
 from .elementwise import ones_for_zeros, ratio
-from .primitive import Bound, D, Primitive, Variadic, as_array, as_given, constant_like, example, examples, remembered
+from .primitive import Bound, D, Part, Primitive, Variadic, as_array, constant_like, example, examples, remembered
 from .reductions import axes_of, expand_reduced
 
 
@@ -308,10 +308,9 @@ einsum = Variadic(
 # Norms. The first derivative of a norm at 0 is 0 by convention.
 
 # The direction of x: x / norm, and 0 by convention where the norm is 0.
-euclidean = Primitive(
+euclidean = Part(
     np.linalg.norm,
     lambda g, z, x, axis=None: ratio(expand_reduced(g, axis), x, expand_reduced(z, axis)),
-    bind=as_given,
     examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
 )
 
@@ -324,10 +323,9 @@ def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
     return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** abs(ord - 1)
 
 
-p_norm = Primitive(
+p_norm = Part(
     np.linalg.norm,
     _p_norm_x,
-    bind=as_given,
     examples=[
         example(D(3, 4), ord=3, axis=0),
         example(D(4), ord=1.5, axis=0),
