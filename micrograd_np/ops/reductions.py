@@ -39,15 +39,10 @@ def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
-    """Bind an array, the axes to reduce, and the number of degrees of freedom lost."""
-    return (a,), {"axis": axis, "ddof": ddof_of(ddof, correction), "keepdims": keepdims}
-
-
-def ddof_of(ddof: float, correction: float | None) -> float:
-    """Return the number of degrees of freedom lost, given under either of its names."""
+    """Bind an array, the axes to reduce, and the number of degrees of freedom lost, given under either of its names."""
     if correction is not None and ddof:
         raise ArgumentError("ddof= and correction= are two names of one number. Give one of them.")
-    return ddof if correction is None else correction
+    return (a,), {"axis": axis, "ddof": ddof if correction is None else correction, "keepdims": keepdims}
 
 
 def expand_reduced(g: Any, axis: Any, keepdims: bool = False) -> Any:
@@ -193,11 +188,6 @@ min = reduction(np.min, _extreme_x, np.minimum, also=(np.amin,), onnx="ReduceMin
 # Logarithms of sums of exponentials, without overflow.
 
 
-def without_inf(x: Any) -> Any:
-    """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
-    return np.where(np.isinf(x), 0, x)
-
-
 def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
     """Return base^(x - z), the share of x in z = log(base^x + ...); where z is inf, infinite entries share equally."""
     top = x == np.inf
@@ -242,15 +232,10 @@ logaddexp2 = Elementwise(
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     """Return log(sum(exp(x))) without overflow."""
-    top = without_inf(np.max(x, axis=axis, keepdims=True))
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isinf(top), 0, top)  # subtracting from an equal infinity would give nan
     z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
     return z if keepdims else np.squeeze(z, axis)
-
-
-def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    """Return the same without a warning about log(0), or about the other entries where one is inf."""
-    with np.errstate(divide="ignore", over="ignore"):  # all entries may be -inf, and so the result
-        return _logsumexp(x, axis, keepdims)
 
 
 def _logsumexp_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -263,7 +248,8 @@ logsumexp = Primitive(
     _logsumexp,
     _logsumexp_x,
     bind=over,
-    kernel=in_single(_quiet_logsumexp),
+    # Of log(0) no warning: all entries may be -inf, and so the result. Nor of the other entries where one is inf.
+    kernel=in_single(np.errstate(divide="ignore", over="ignore")(_logsumexp)),
     decomposition=_logsumexp,
     exact=False,
     single=True,
