@@ -40,6 +40,11 @@ def is_half(args: Sequence[Any]) -> bool:
     return False
 
 
+# By kernel that tests for float16, the function inside: a caller that knows that nothing is float16 runs this one. The
+# kernel has no attribute for it, as `functools.wraps` would copy that to other functions.
+UNROUNDED: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
 def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that computes in float32 where a positional argument is float16, and rounds its result once."""
 
@@ -49,6 +54,7 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **params)
         return rounded(function(*map(single, args), **{key: single(x) for key, x in params.items()}))
 
+    UNROUNDED[rounding] = function
     return rounding
 
 
@@ -160,8 +166,8 @@ def cached(op: Any) -> Callable[..., Any]:
     The result of `bind` is kept for the next call with the same ones, if the arrays come first in the call, and `bind`
     returned them unchanged.
     """
-    cache: dict[Any, dict[str, Any]] = {}
-    bound, kernel, uses = op.bind_and_apply, op.kernel, op.uses
+    cache: dict[Any, tuple[dict[str, Any], Callable[..., Any]]] = {}
+    bound, uses = op.bind_and_apply, op.uses
 
     def call(*args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
@@ -192,8 +198,8 @@ def cached(op: Any) -> Callable[..., Any]:
                 key.append((name, key_of(kwargs[name])))
         except NotCacheableError:
             return bound(*args, **kwargs)
-        params = cache.get(call_key := tuple(key))
-        if params is None:
+        found = cache.get(call_key := tuple(key))
+        if found is None:
             try:
                 given, params = op.bind(*args, **kwargs)
             except TypeError as error:
@@ -202,7 +208,11 @@ def cached(op: Any) -> Callable[..., Any]:
                 return apply(op, given, params)
             if len(cache) >= MOST_CACHED:
                 cache.clear()
-            cache[call_key] = params
+            # A kernel made by `in_single` tests in each call whether an argument is float16. The key has the dtypes: if
+            # none is float16, keep the function inside, without the test.
+            half = any(x.dtype == HALF for x in values)
+            found = cache[call_key] = params, op.kernel if half else UNROUNDED.get(op.kernel, op.kernel)
+        params, kernel = found
         values = tuple(values)
         try:
             z = kernel(*values, **params) if params else kernel(*values)

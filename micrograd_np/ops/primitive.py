@@ -297,6 +297,8 @@ class Elementwise(Primitive):
 class NonDifferentiable(Primitive):
     """A row without a derivative, whose result is a plain array: comparisons, logic, positions of extremes."""
 
+    depends_on_data = True
+
     def make_call(self) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             return self.run(*args, **kwargs)
@@ -310,12 +312,8 @@ class NonDifferentiable(Primitive):
         trace = current_context().trace
         if trace is not None and self.shaped_by_data:
             trace.refuse_shape(self)  # raises if the trace is strict; else the run goes on as plain NumPy
-        elif trace is not None:
+        elif trace is not None and self.depends_on_data:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
-        return self.call_plain(args, kwargs)
-
-    def call_plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call the function on the arrays of Tensors."""
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
         return self.function(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
@@ -329,8 +327,10 @@ def truth(function: Callable[..., bool]) -> NonDifferentiable:
 class StaticOp(NonDifferentiable):
     """A row whose result depends only on shapes and dtypes; while tracing, a constant."""
 
+    depends_on_data = False
+
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        found = self.call_plain(args, kwargs)
+        found = super().run(*args, **kwargs)
         parts = found if isinstance(found, tuple) else (found,)
         return tuple(map(trace_constant, parts)) if any(isinstance(x, np.ndarray) for x in parts) else found
 
