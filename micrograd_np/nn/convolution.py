@@ -10,7 +10,6 @@ import numpy as np
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import trace_constant
 from ..ops import convolution as ops
-from ..ops.convolution import ORDERS, each_axis, one_per_axis
 from .init import Initialiser, drawn, zeros
 from .layers import Function
 from .module import Module, documented_like
@@ -76,20 +75,16 @@ class Convolution(Module):
         validate(self, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size, stride=stride)
         validate(self, dilation=dilation, groups=groups, bias=bias)
         if in_channels % groups or out_channels % groups:
-            raise ArgumentError(
-                f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
-                f"out_channels={out_channels}."
-            )
-        kernel = one_per_axis("kernel_size", kernel_size, self._axes)
+            sizes = f"in_channels={in_channels} and out_channels={out_channels}"
+            raise ArgumentError(f"{type(self).__name__}: groups={groups} must divide {sizes}.")
+        kernel = ops.one_per_axis("kernel_size", kernel_size, self._axes)
         if isinstance(padding, str):
-            moves = each_axis(self._axes, stride=stride, dilation=dilation)
-            # Raises for another name than these two, and for 'same' with a stride.
-            ops.named_padding(type(self).__name__, padding, kernel, **moves)
+            # Raises for another name than 'same' and 'valid', and for 'same' with a stride.
+            ops.named_padding(type(self).__name__, padding, kernel, stride, dilation)
         else:
             validate(self, padding=padding)
-        self.weight = drawn(
-            self, init, rng, (*self._weight_channels(in_channels, out_channels, groups), *kernel), dtype
-        )
+        channels = self._weight_channels(in_channels, out_channels, groups)
+        self.weight = drawn(self, init, rng, (*channels, *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
@@ -189,8 +184,7 @@ class ConvTranspose(Convolution):
         validate(self, padding=padding, output_padding=output_padding)  # the base class also takes padding='same'
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
-        sizes = each_axis(self._axes, output_padding=output_padding, stride=stride)
-        ops.check_output_padding(type(self).__name__, **sizes)
+        ops.checked_output_padding(type(self).__name__, self._axes, output_padding, stride)
         self.output_padding = output_padding
 
     def _weight_channels(self, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
@@ -328,11 +322,9 @@ class AdaptiveAvgPool(Module):
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x)
         if x.ndim != self._axes + 2 or 0 in x.shape[2:]:
-            raise ShapeError(
-                f"{type(self).__name__} takes x {ORDERS[self._axes]} with entries to take the mean of, not "
-                f"{describe(x, 'x')}. Add a missing axis with x[None]."
-            )
-        counts = one_per_axis("output_size", self.output_size, self._axes)
+            taken = f"x {ops.ORDERS[self._axes]} with entries to take the mean of, not {describe(x, 'x')}"
+            raise ShapeError(f"{type(self).__name__} takes {taken}. Add a missing axis with x[None].")
+        counts = ops.one_per_axis("output_size", self.output_size, self._axes)
         for axis, count in zip(range(-self._axes, 0), counts, strict=True):
             means = averaging_matrix(x.shape[axis], count, x.dtype)
             x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), means), -1, axis)

@@ -496,8 +496,9 @@ conv_weight: Part = Part(
 # The functions that layers call.
 
 
-def named_padding(owner: str, padding: str, kernel: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Sizes, Sizes]:
+def named_padding(owner: str, padding: str, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Sizes, Sizes]:
     """Return the padding at both ends for 'same' or 'valid', and one more for the far end where their sum is odd."""
+    stride, dilation = each_axis(len(kernel), stride=stride, dilation=dilation).values()
     if padding not in ("same", "valid"):
         raise ArgumentError(f"{owner}: padding must be numbers of at least 0, 'same' or 'valid', not {padding!r}.")
     if padding == "same" and set(stride) != {1}:
@@ -511,7 +512,7 @@ def convolution(axes: int, x: Any, weight: Any, bias: Any, padding: Any, groups:
     name, x, weight = f"conv{axes}d", as_array(x), as_array(weight)
     check_ndim(name, axes, x=x, weight=weight)
     if isinstance(padding, str):
-        padding, more = named_padding(name, padding, weight.shape[2:], **each_axis(axes, **given))
+        padding, more = named_padding(name, padding, weight.shape[2:], **given)
         x = np.pad(x, [(0, 0), (0, 0), *((0, n) for n in more)]) if any(more) else x
     return conv(x, weight, bias, padding=padding, groups=groups, **given)
 
@@ -565,10 +566,12 @@ def conv2d(
     return convolution(2, x, weight, bias, padding, groups, stride=stride, dilation=dilation)
 
 
-def check_output_padding(owner: str, output_padding: Sizes, stride: Sizes) -> None:
-    """Raise unless output_padding is below the stride on each axis: more entries are in no window."""
-    if any(m >= s for m, s in zip(output_padding, stride, strict=True)):
-        raise ArgumentError(f"{owner}: output_padding={output_padding} must be below the stride {stride}.")
+def checked_output_padding(owner: str, axes: int, output_padding: Any, stride: Any) -> Sizes:
+    """Return output_padding for each axis; raise unless it is below the stride: more entries are in no window."""
+    more, stride = each_axis(axes, output_padding=output_padding, stride=stride).values()
+    if any(m >= s for m, s in zip(more, stride, strict=True)):
+        raise ArgumentError(f"{owner}: output_padding={more} must be below the stride {stride}.")
+    return more
 
 
 def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: Any, groups: int, **given: Any) -> Any:
@@ -577,8 +580,7 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
     check_ndim(name, axes, x=x, weight=weight)
     check_channels(name, x, weight.shape[0], weight, groups)
     how = each_axis(axes, **given)
-    (more,) = each_axis(axes, output_padding=output_padding).values()
-    check_output_padding(name, more, how["stride"])
+    more = checked_output_padding(name, axes, output_padding, how["stride"])
     sizes = zip(x.shape[2:], weight.shape[2:], *how.values(), more, strict=True)
     shape = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 + m for n, k, s, p, d, m in sizes)
     if min(shape) < 1:
