@@ -161,7 +161,7 @@ def source_of_signature(function):
     """A row's own signature; NumPy's for a row without derivative, which passes on all that it is given."""
     if isinstance(function, NonDifferentiable) and "bind" not in vars(function):
         return function.function
-    return (function.extended or function.bind) if isinstance(function, Primitive) else function
+    return function.bind if isinstance(function, Primitive) else function
 
 
 def result(function):

@@ -234,7 +234,7 @@ optim.ReduceLROnPlateau(optimiser) optimiser.zero_grad() optimiser.param_groups[
 nn.CrossEntropyLoss()(logits,labels) nn.MSELoss()(x,b) nn.BCEWithLogitsLoss()(x,b) nn.Identity()(x)
 nn.ModuleList([nn.Identity()]) nn.ModuleDict({"a":nn.Identity()}) nn.GroupNorm(1,3)(x) nn.RMSNorm(3)(x)
 nn.ConvTranspose2d(1,2,3) nn.AdaptiveAvgPool2d(1) nn.Embedding(4,3,padding_idx=0)
-nn.cross_entropy(logits,labels,ignore_index=-100) nn.MaxPool2d(2,ceil_mode=True) model.requires_grad_(False)
+nn.cross_entropy(logits,labels,ignore_index=-100) model.requires_grad_(False)
 optimiser.zero_grad(set_to_none=True) model.zero_grad(set_to_none=True) optimiser.state_dict()
 optim.clip_grad_norm_(model.parameters(),1.0)
 """.split()

@@ -266,7 +266,7 @@ def reads(rule: Callable[..., Any], position: int) -> bool:
 
 
 def innermost(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function inside partial objects and wrappers (of a row, `__wrapped__` is its place in the table)."""
+    """Return the function inside partial objects and wrappers."""
     inner = getattr(rule, "__wrapped__" if isinstance(rule, FunctionType) else "func", None)
     return rule if inner is None else innermost(inner)
 

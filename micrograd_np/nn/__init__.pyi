@@ -222,21 +222,17 @@ class AdaptiveAvgPool2d(AdaptiveAvgPool):
     def __call__(self, x: Any) -> Tensor: ...
 
 class AvgPool1d(Module):
-    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., *, ceil_mode: bool = ..., count_include_pad: bool = ...) -> None: ...
+    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ...) -> None: ...
     kernel_size: Any
     stride: Any
     padding: Any
-    ceil_mode: bool
-    count_include_pad: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class AvgPool2d(Module):
-    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., *, ceil_mode: bool = ..., count_include_pad: bool = ...) -> None: ...
+    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ...) -> None: ...
     kernel_size: Any
     stride: Any
     padding: Any
-    ceil_mode: bool
-    count_include_pad: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class BCELoss(Module):
@@ -372,21 +368,19 @@ class MSELoss(Module):
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class MaxPool1d(Module):
-    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., *, ceil_mode: bool = ...) -> None: ...
+    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ...) -> None: ...
     kernel_size: Any
     stride: Any
     padding: Any
     dilation: Any
-    ceil_mode: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class MaxPool2d(Module):
-    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ..., *, ceil_mode: bool = ...) -> None: ...
+    def __init__(self, kernel_size: Any, stride: Any = ..., padding: Any = ..., dilation: Any = ...) -> None: ...
     kernel_size: Any
     stride: Any
     padding: Any
     dilation: Any
-    ceil_mode: bool
     def __call__(self, *inputs: Any) -> Tensor: ...
 
 class RNN(Recurrent):

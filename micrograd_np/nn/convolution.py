@@ -9,8 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from ..core.tensor import trace_constant
-from ..ops.conv import check_output_padding, conv1d, conv2d, conv_transpose1d, conv_transpose2d, named_padding
-from ..ops.windows import ORDERS, avg_pool1d, avg_pool2d, each_axis, max_pool1d, max_pool2d, one_per_axis
+from ..ops import convolution as ops
 from .init import Initialiser, Rng, drawn, zeros
 from .layers import Function
 from .module import Module, documented_like
@@ -57,7 +56,7 @@ class Convolution(Module):
 
     _axes: ClassVar[int]  # the number of axes that the kernel moves along
     _is_transposed: ClassVar[bool] = False
-    _function: ClassVar[Callable[..., Any]]  # the function of ops/conv.py that forward calls
+    _function: ClassVar[Callable[..., Any]]  # the function of ops/convolution.py that forward calls
 
     def __init__(
         self,
@@ -75,15 +74,12 @@ class Convolution(Module):
         dtype: Any = float,
     ) -> None:
         if in_channels % groups or out_channels % groups:
-            raise ArgumentError(
-                f"{type(self).__name__}: groups={groups} must divide in_channels={in_channels} and "
-                f"out_channels={out_channels}."
-            )
-        kernel = one_per_axis("kernel_size", kernel_size, self._axes)
+            sizes = f"in_channels={in_channels} and out_channels={out_channels}"
+            raise ArgumentError(f"{type(self).__name__}: groups={groups} must divide {sizes}.")
+        kernel = ops.one_per_axis("kernel_size", kernel_size, self._axes)
         if isinstance(padding, str):
-            moves = each_axis(self._axes, stride=stride, dilation=dilation)
-            # Raises for another name than these two, and for 'same' with a stride.
-            named_padding(type(self).__name__, padding, kernel, **moves)
+            # Raises for another name than 'same' and 'valid', and for 'same' with a stride.
+            ops.named_padding(type(self).__name__, padding, kernel, stride, dilation)
         first, second = (in_channels, out_channels) if self._is_transposed else (out_channels, in_channels)
         self.weight = drawn(self, init, rng, (first, second // groups, *kernel), dtype)
         self.bias = drawn(self, zeros, rng, (out_channels,), dtype) if bias else None
@@ -104,7 +100,7 @@ class Conv1d(Convolution):
     """
 
     _axes = 1
-    _function = staticmethod(conv1d)
+    _function = staticmethod(ops.conv1d)
 
 
 class Conv2d(Convolution):
@@ -117,7 +113,7 @@ class Conv2d(Convolution):
     """
 
     _axes = 2
-    _function = staticmethod(conv2d)
+    _function = staticmethod(ops.conv2d)
 
 
 class ConvTranspose(Convolution):
@@ -137,8 +133,7 @@ class ConvTranspose(Convolution):
     padding : int or tuple of int
         How many entries are cut off at both ends of each axis of the output.
     output_padding : int or tuple of int
-        How many entries are added at the far end of each axis of the output. Must be smaller than the stride or the
-        dilation.
+        How many entries are added at the far end of each axis of the output. Must be smaller than the stride.
     groups : int
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
@@ -179,11 +174,11 @@ class ConvTranspose(Convolution):
         init: Initialiser | None = None,
         dtype: Any = float,
     ) -> None:
-        one_per_axis("padding", padding, self._axes, type(self).__name__)  # the base class also takes padding='same'
+        # The base class also takes padding='same'.
+        ops.one_per_axis("padding", padding, self._axes, type(self).__name__)
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
-        sizes = each_axis(self._axes, output_padding=output_padding, stride=stride, dilation=dilation)
-        check_output_padding(type(self).__name__, **sizes)
+        ops.checked_output_padding(type(self).__name__, self._axes, output_padding, stride)
         self.output_padding = output_padding
 
     def forward(self, x: Any) -> Any:
@@ -202,7 +197,7 @@ class ConvTranspose1d(ConvTranspose):
     """
 
     _axes = 1
-    _function = staticmethod(conv_transpose1d)
+    _function = staticmethod(ops.conv_transpose1d)
 
 
 class ConvTranspose2d(ConvTranspose):
@@ -215,7 +210,7 @@ class ConvTranspose2d(ConvTranspose):
     """
 
     _axes = 2
-    _function = staticmethod(conv_transpose2d)
+    _function = staticmethod(ops.conv_transpose2d)
 
 
 class MaxPool1d(Function):
@@ -231,8 +226,6 @@ class MaxPool1d(Function):
         How many entries are added at both ends of each axis. They are minus infinity.
     dilation : int or tuple of int
         The distance between the entries of a window.
-    ceil_mode : bool
-        Whether there is a last window that reaches beyond the end of x.
 
     Examples
     --------
@@ -240,7 +233,7 @@ class MaxPool1d(Function):
     array([[[3., 2.]]])
     """
 
-    _function = staticmethod(max_pool1d)
+    _function = staticmethod(ops.max_pool1d)
 
 
 @documented_like(MaxPool1d)
@@ -254,7 +247,7 @@ class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
              [13., 15.]]]])
     """
 
-    _function = staticmethod(max_pool2d)
+    _function = staticmethod(ops.max_pool2d)
 
 
 class AvgPool1d(Function):
@@ -267,11 +260,7 @@ class AvgPool1d(Function):
     stride : int or tuple of int, optional
         The distance between windows. None: the size of a window.
     padding : int or tuple of int
-        How many entries are added at both ends of each axis. They are 0.
-    ceil_mode : bool
-        Whether there is a last window that reaches beyond the end of x.
-    count_include_pad : bool
-        Whether the zeros of the padding count in the mean.
+        How many entries are added at both ends of each axis. They are 0, and count in the mean.
 
     Examples
     --------
@@ -279,7 +268,7 @@ class AvgPool1d(Function):
     array([[[2., 1.]]])
     """
 
-    _function = staticmethod(avg_pool1d)
+    _function = staticmethod(ops.avg_pool1d)
 
 
 @documented_like(AvgPool1d)
@@ -293,7 +282,7 @@ class AvgPool2d(Function, axes=2):  # as for MaxPool2d
              [10.5, 12.5]]]])
     """
 
-    _function = staticmethod(avg_pool2d)
+    _function = staticmethod(ops.avg_pool2d)
 
 
 class AdaptiveAvgPool(Module):
@@ -321,11 +310,9 @@ class AdaptiveAvgPool(Module):
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x)
         if x.ndim != self._axes + 2 or 0 in x.shape[2:]:
-            raise ShapeError(
-                f"{type(self).__name__} takes x {ORDERS[self._axes]} with entries to take the mean of, not "
-                f"{describe(x, 'x')}. Add a missing axis with x[None]."
-            )
-        counts = one_per_axis("output_size", self.output_size, self._axes)
+            taken = f"x {ops.ORDERS[self._axes]} with entries to take the mean of, not {describe(x, 'x')}"
+            raise ShapeError(f"{type(self).__name__} takes {taken}. Add a missing axis with x[None].")
+        counts = ops.one_per_axis("output_size", self.output_size, self._axes)
         for axis, count in zip(range(-self._axes, 0), counts, strict=True):
             means = averaging_matrix(x.shape[axis], count, x.dtype)
             x = np.moveaxis(np.matmul(np.moveaxis(x, axis, -1), means), -1, axis)

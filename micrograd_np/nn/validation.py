@@ -16,8 +16,8 @@ import numpy as np
 from ..core.errors import ArgumentError, ArgumentTypeError, MissingFileError, MissingPackageError, ShapeError, describe
 from ..core.tensor import as_ndarray
 from ..cures import answering, misfit
+from ..ops.convolution import LEAST, one_per_axis
 from ..ops.primitive import as_array
-from ..ops.windows import LEAST, one_per_axis
 
 PACKAGE = __name__.partition(".")[0] + "."
 F = TypeVar("F", bound=Callable[..., Any])
@@ -100,7 +100,7 @@ KINDS |= {
         (POSITIVE, "beta delta test"),
         (FRACTION, "label_smoothing"),
         (DECAY, "dropout p"),
-        (FLAG, "affine batch_first bias bidirectional ceil_mode count_include_pad drop_last elementwise_affine"),
+        (FLAG, "affine batch_first bias bidirectional drop_last elementwise_affine"),
         (FLAG, "nesterov quiet resume shuffle"),
         (FUNCTION, "before_step init lr_lambda on_epoch on_step"),
         (AXIS, "axis end_dim start_dim"),

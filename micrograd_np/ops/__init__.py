@@ -4,12 +4,12 @@ The files in reading order:
 
 calls, primitive    how a row is called, in float32 for float16; the kinds of rows
 elementwise         functions of single numbers, applied to each entry: the shortest rows
-reductions, statistics    sums, products and extremes; running totals, order statistics, averages
-products, linalg, decompositions    matrix products and einsum; equations and inverses; eigenvalues and norms
+reductions          sums, products and extremes; running totals, order statistics, averages
+products, linalg    matrix products, einsum, norms; equations, inverses, eigenvalues
 shape, joining      the same entries, as they are or elsewhere; many arrays as one
 indexing            entries chosen by an index, and the transpose; masks and positions
 dense, layers, losses     the linear map and activations; normalization and recurrent networks; what is minimised
-windows, conv       sliding windows and pooling; convolutions
+convolution         sliding windows, pooling, convolutions
 """
 
 from __future__ import annotations
@@ -19,58 +19,57 @@ from typing import Any
 
 import numpy as np
 
-from . import (
-    conv,
-    decompositions,
-    dense,
-    elementwise,
-    indexing,
-    joining,
-    layers,
-    linalg,
-    losses,
-    primitive,
-    products,
-    reductions,
-    shape,
-    statistics,
-    windows,
-)
-from .primitive import Primitive
+from . import convolution, dense, elementwise, indexing, joining, layers, linalg, losses, products, reductions, shape
+from .primitive import Part, Primitive, item, with_pytorchs_keywords
 
 TABLE: dict[str, Primitive] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
 
-ROOMS = [elementwise, reductions, statistics, products, linalg, decompositions, shape, indexing]
-ROOMS += [joining, dense, layers, losses, windows, conv]
+# A room stands after those from which it imports rows.
+ROOMS = [elementwise, reductions, products, indexing, linalg, shape, joining, dense, layers, losses, convolution]
 
+# Functions that are written with rows and that NumPy does not have, or not in each of its versions.
+COMPOSITIONS = """
+    avg_pool1d avg_pool2d batch_norm conv1d conv2d conv_transpose1d conv_transpose2d cumulative_prod cumulative_sum
+    layer_norm max_pool1d max_pool2d unstack
+""".split()
+
+
+def numpys(name: str) -> list[Callable[..., Any]]:
+    """Return NumPy's functions of this name; `linalg_trace` is np.linalg.trace, whose namesake is another function."""
+    spaces = [np.linalg] if name.startswith("linalg_") else [np, np.linalg]
+    found = [vars(space).get(name.removeprefix("linalg_")) for space in spaces]
+    return [function for function in found if callable(function) and not isinstance(function, type)]
+
+
+# A row is the op that has its name. A function of a room that has the name of one of NumPy's stands for that one.
 for room in ROOMS:
-    for name, row in vars(room).items():
-        if isinstance(row, Primitive) and row.place[0] == room.__file__:
-            row.name = name
-            TABLE[name] = row
-            BY_FUNCTION.update(dict.fromkeys((row.function, *row.also), row))
-
-FUNCTIONS.update(TABLE | primitive.COMPOSITIONS)
-BY_FUNCTION.update(primitive.BY_FUNCTION)
+    for name, entry in vars(room).items():
+        if isinstance(entry, Primitive) and entry not in (item, *TABLE.values()):
+            entry.rename(name)
+            TABLE[name] = entry
+            BY_FUNCTION.update(dict.fromkeys((entry.function, *entry.also), entry))
+        elif getattr(entry, "__module__", None) == room.__name__ and (name in COMPOSITIONS or numpys(name)):
+            FUNCTIONS[name] = with_pytorchs_keywords(entry)
+            BY_FUNCTION.update(dict.fromkeys(numpys(name), FUNCTIONS[name]))
+FUNCTIONS.update(TABLE)
 
 # NumPy's other names for the same things: abs, conj, mod, pow, ...
 for name, function in vars(np).items():
     if callable(function) and function in BY_FUNCTION:
         FUNCTIONS.setdefault(name, BY_FUNCTION[function])
 
-# Rows that only other rows and compositions are made of.
+# Other rows that only rows and compositions are made of.
 PARTS = """
-    alias apart binary_cross_entropy cofactors cofactors_slope conv conv_input conv_weight euclidean excess
-    exp_share getitem gru_sequence half_squared_error huber_loss l1_loss linalg_diagonal
-    linalg_trace logistic_loss lstm_sequence max_pool max_pool_input max_pool_mean mse_loss overlap_add p_norm
-    pack pack_copies pad_constant qr_factors ratio rnn_sequence standardize svd_factors windows
+    alias binary_cross_entropy cofactors conv excess exp_share getitem gru_sequence half_squared_error huber_loss
+    l1_loss linalg_diagonal linalg_trace logistic_loss lstm_sequence mse_loss pack pack_copies pad_constant qr_factors
+    ratio rnn_sequence standardize svd_factors
 """.split()
 
 
 def namespace(name: str) -> str | None:
     """Return the namespace of a function: `mg`, `mg.linalg` if NumPy keeps it there, or None if it is private."""
-    if name in PARTS:
+    if name in PARTS or isinstance(TABLE.get(name), Part):
         return None
     return "mg.linalg" if hasattr(np.linalg, name) and not hasattr(np, name) else "mg"

@@ -9,8 +9,7 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ShapeError, describe
 from .calls import in_single
-from .primitive import Bound, Elementwise, Primitive, as_array, example, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, Elementwise, Primitive, as_array, example, remembered
 from .products import check_axes
 
 

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import errors
-from .primitive import Bound, Elementwise, as_array, example, implements
-from .primitive import Drawn as D
+from .primitive import Bound, D, Elementwise, as_array, example
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -262,7 +261,6 @@ nan_to_num = Elementwise(
 )
 
 
-@implements(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     """Limit the entries to an interval."""
     low = a_min if min is None else min
@@ -273,7 +271,6 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return raised if high is None else np.minimum(raised, high)
 
 
-@implements(np.select)
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """Take each entry from the first choice whose condition holds there."""
     pairs = list(zip(condlist, choicelist, strict=True))
@@ -324,13 +321,11 @@ ldexp = Elementwise(
 )
 
 
-@implements(np.divmod)
 def divmod(x: Any, y: Any) -> tuple[Any, Any]:
     """Return quotient and remainder."""
     return np.floor_divide(x, y), np.remainder(x, y)
 
 
-@implements(np.modf)
 def modf(x: Any) -> tuple[Any, Any]:
     """Return the fractional and the whole part, both with the sign of x."""
     x = as_array(x)

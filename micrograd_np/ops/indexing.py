@@ -11,9 +11,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..core.backward import unbroadcast
-from ..core.errors import ArgumentError, OutOfRangeError, ShapeError
-from .primitive import BoolOp, Bound, NonDifferentiable, Primitive, StaticOp, as_array, example, implements
-from .primitive import Drawn as D
+from ..core.errors import ArgumentError, OutOfRangeError
+from .primitive import Bound, D, NonDifferentiable, Primitive, StaticOp, as_array, example, truth
 
 BASIC = (int, slice, NoneType, EllipsisType)
 
@@ -139,15 +138,7 @@ def is_integer(part: Any) -> bool:
 
 def broadcast_values(values: Any, shape: tuple[int, ...]) -> Any:
     """Broadcast values to the shape of the entries that they replace."""
-    if values.shape == shape:
-        return values
-    try:
-        return np.broadcast_to(values, shape)
-    except ValueError:
-        raise ShapeError(
-            f"values of shape {values.shape} do not fit the entries of shape {shape} that the index chooses. Give one "
-            "value for each entry, or values that broadcast to that shape."
-        ) from None
+    return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
 getitem: Primitive = Primitive(
@@ -194,98 +185,74 @@ scatter: Primitive = Primitive(
 # Entries chosen by arrays of integers or conditions.
 
 
-@implements(np.take)
-def take(x: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """Take the entries at the indices along an axis; without an axis, those of the raveled array."""
-    x, axis = lines_of(as_array(x), axis)
-    return getitem(x, (slice(None),) * axis + (bounded_indices(indices, x.shape[axis], mode),))
+    x, axis = lines_of(x, axis)
+    return getitem(x, (slice(None),) * axis + (integer_indices(indices),))
+
+
+def along_axis(x: Any, axis: int | None) -> tuple[Any, int]:
+    """Return x and the axis to work along; without an axis, x is raveled."""
+    x = as_array(x)
+    return (np.ravel(x), 0) if axis is None else (x, normalize_axis_index(axis, x.ndim))
 
 
 def lines_of(x: Any, axis: int | None) -> tuple[Any, int]:
-    """Return x and the axis to choose along; x is raveled if no axis is given, or if it has none."""
-    if axis is None or not x.ndim:
-        x, axis = np.ravel(x), 0 if axis is None else axis
-    return x, normalize_axis_index(axis, x.ndim)
+    """Return the same; a number has axes 0 and -1, too."""
+    return along_axis(x if np.ndim(x) else np.ravel(x), axis)
 
 
-def bounded_indices(indices: Any, length: int, mode: str) -> Any:
-    """Wrap or clip indices outside an axis of this length; True and False count as 1 and 0."""
+def integer_indices(indices: Any) -> Any:
+    """Return indices of integers: True and False count as 1 and 0."""
     indices = as_index(indices)
-    if indices.dtype == bool:
-        indices = indices.astype(int)
-    if mode not in ("raise", "wrap", "clip"):
-        raise ArgumentError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}.")
-    if mode == "wrap":
-        return indices % length
-    return np.clip(indices, 0, length - 1) if mode == "clip" else indices
+    return indices.astype(int) if indices.dtype == bool else indices
 
 
-@implements(np.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
     """Take, from each line along an axis, the entries at that line's indices."""
-    x, indices = as_array(x), as_array(indices)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    if indices.ndim != x.ndim:
-        raise ShapeError(f"np.take_along_axis takes indices of {x.ndim} axes as x has, not of shape {indices.shape}.")
-    if indices.dtype.kind not in "iu":
-        raise OutOfRangeError(f"np.take_along_axis takes integers as indices, not {indices.dtype}.")
+    (x, axis), indices = along_axis(x, axis), as_array(indices)
+    if indices.ndim != x.ndim or indices.dtype.kind not in "iu":
+        found = f"{indices.dtype} of shape {indices.shape}"
+        raise OutOfRangeError(f"np.take_along_axis takes integers of {x.ndim} axes as indices, as x has, not {found}.")
     lines = list(np.ix_(*map(np.arange, x.shape)))
-    lines[normalize_axis_index(axis, x.ndim)] = indices
+    lines[axis] = indices
     return x[tuple(lines)]
 
 
-@implements(np.compress)
 def compress(condition: Any, x: Any, axis: int | None = None) -> Any:
     """Take the entries along an axis for which a condition holds."""
     return np.take(x, np.flatnonzero(condition), axis)
 
 
-@implements(np.extract)
 def extract(condition: Any, x: Any) -> Any:
     """Take the entries for which a condition holds, as an array of one axis."""
     return np.take(x, np.flatnonzero(condition))
 
 
-@implements(np.delete)
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     """Return x without some of the entries along an axis."""
-    x = as_array(x)
-    if axis is None:
-        x, axis = np.ravel(x), 0
-    axis = normalize_axis_index(axis, x.ndim)
+    x, axis = along_axis(x, axis)
     obj = np.asarray(obj) if hasattr(obj, "dtype") else obj
     return np.take(x, np.delete(np.arange(x.shape[axis]), obj), axis)
 
 
-@implements(np.choose)
-def choose(a: Any, choices: Sequence[Any], *, mode: str = "raise") -> Any:
+def choose(a: Any, choices: Sequence[Any]) -> Any:
     """Choose each entry from one of several arrays: `a` has the number of the array in `choices`."""
     a, *arrays = np.broadcast_arrays(a, *choices)
-    if mode == "raise" and np.any(np.less(a, 0)):
-        raise ArgumentError("np.choose counts the choices from 0: give no negative number, or mode='wrap' or 'clip'.")
-    return np.take_along_axis(np.stack(arrays), bounded_indices(a, len(arrays), mode)[None], 0)[0]
+    if np.any(np.less(a, 0)):
+        raise ArgumentError("np.choose counts the choices from 0: give no negative number.")
+    return np.take_along_axis(np.stack(arrays), integer_indices(a)[None], 0)[0]
 
 
-def with_axis(x: Any, axis: int | None) -> Any:
-    """Convert x to an array; raise if it has no such axis."""
-    x = as_array(x)
-    if axis is not None:
-        normalize_axis_index(axis, x.ndim)
-    return x
-
-
-@implements(np.sort)
 def sort(x: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
     """Sort the entries along an axis in ascending order."""
-    x = with_axis(x, axis)
+    x, axis = along_axis(x, axis)
     return np.take_along_axis(x, np.argsort(x, axis, kind, stable=stable), axis)
 
 
-@implements(np.partition)
 def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """Sort the entries in part: none before the k-th is larger than it, and none after it is smaller."""
-    x = with_axis(x, axis)
+    x, axis = along_axis(x, axis)
     return np.take_along_axis(x, np.argpartition(x, kth, axis), axis)
 
 
@@ -297,9 +264,9 @@ not_equal = NonDifferentiable(np.not_equal, sign="!=", onnx="NotEqual")
 greater = NonDifferentiable(np.greater, sign=">", onnx="Greater")
 greater_equal = NonDifferentiable(np.greater_equal, sign=">=", onnx="GreaterOrEqual")
 isclose = NonDifferentiable(np.isclose)
-allclose = BoolOp(np.allclose)
-array_equal = BoolOp(np.array_equal)
-array_equiv = BoolOp(np.array_equiv)
+allclose = truth(np.allclose)
+array_equal = truth(np.array_equal)
+array_equiv = truth(np.array_equiv)
 
 # Tests of the kind of a number.
 isfinite = NonDifferentiable(np.isfinite)

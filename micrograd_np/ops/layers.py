@@ -10,8 +10,7 @@ from ..core.dispatch import HALF, single
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .calls import in_single, rounded
 from .dense import linear, relu, rows, sigmoid, with_shape
-from .primitive import Bound, MultiOutput, Outputs, as_array, example, implements, item
-from .primitive import Drawn as D
+from .primitive import Bound, D, MultiOutput, Outputs, as_array, example, item
 from .products import dot_keepdims, sum_keepdims
 from .reductions import reduced_count
 from .shape import pack_copies
@@ -53,7 +52,6 @@ standardize = MultiOutput(
 )
 
 
-@implements()
 @in_single
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
     """Shift and scale the entries of each sample to mean 0 and variance 1; multiply by a weight and add a bias.
@@ -92,13 +90,10 @@ def last_axes(x: Any, normalized_shape: Any) -> tuple[int, ...]:
 def floating(x: Any) -> Any:
     """Return x; raise if it has integers, which cannot hold the fractions that normalization gives."""
     if x.dtype.kind in "biu":
-        raise ArgumentTypeError(
-            f"normalization gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float)."
-        )
+        raise ArgumentTypeError(f"a norm gives fractions, which {describe(x, 'x')} cannot hold. Write x.astype(float).")
     return x
 
 
-@implements()
 def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
     """Shift and scale the entries of each channel to mean 0 and variance 1; multiply by a weight and add a bias.
 
@@ -124,10 +119,7 @@ def batch_norm(x: Any, *, weight: Any = None, bias: Any = None, eps: float = 1e-
     half = (x := floating(as_array(x))).dtype == HALF
     x, weight, bias = single(x), single(weight), single(bias)
     if x.ndim < 2 or x.size <= x.shape[1]:
-        raise ArgumentError(
-            f"batch_norm takes x (N, C, ...) with two entries a channel or more, to have a variance, not "
-            f"{describe(x, 'x')}."
-        )
+        raise ArgumentError(f"batch_norm takes x (N, C, ...), two entries a channel or more, not {describe(x, 'x')}.")
     channels = (x.shape[1],)
     y, mean, var = standardize(x, (0, *range(2, x.ndim)), eps)
     y = y if weight is None else y * along_channels(with_shape("weight", weight, channels), x.ndim)
@@ -342,15 +334,10 @@ def sequence(kernel: Any, rule: Any, gates: int, states: int, *options: dict[str
     size = 2 * gates
     batch = [D(3, 2, size), *[D(1, 2, 2)] * states, D(size, 2)]
     alone = [D(3, size), *[D(1, 2)] * states, D(size, 2), D(size)]
-    examples = [
-        called
-        for params in options
-        for called in (
-            example(*batch, D(size), reverse=False, **params),
-            example(*batch, reverse=True, **params),
-            example(*alone, reverse=False, **params),
-        )
-    ]
+    examples = []
+    for params in options:
+        examples += [example(*batch, D(size), reverse=False, **params), example(*batch, reverse=True, **params)]
+        examples += [example(*alone, reverse=False, **params)]
     gloss = "the cell step by step; back, from the last step on: g of a step and what the next one sends"
     fields: dict[str, Any] = {"zeros": False, "domain": (-1, 1), "decomposition": kernel, "exact": False}
     return Sequence(kernel, rule, bind=_bind, examples=examples, gloss=gloss, **fields)

@@ -1,24 +1,36 @@
-"""Determinants, inverses, linear equations, and the products and powers that are made of other products."""
+"""Linear algebra: determinants, inverses, equations, what is made of other products, and decompositions."""
 
 from __future__ import annotations
 
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from ..core.backward import Rule
 from ..core.context import tracing
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..core.names import caller_location, format_location
 from ..core.tensor import Tensor
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, implements
-from .primitive import Drawn as D
-from .products import NamedOutputs, as_floats, check_axes, eye_like, mT, symmetric_part
+from .indexing import getitem, scatter
+from .primitive import Bound, D, MultiOutput, NonDifferentiable, Part, Primitive, as_array, as_given, example, examples
+from .products import as_floats, check_axes, eye_like, mT, signs_like, symmetric_part
 from .reductions import products_of_others
+
+
+class NamedOutputs(MultiOutput):
+    """A row whose outputs have names: those of NumPy's result, such as `EighResult`."""
+
+    def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
+        super().__init__(function, rule, **fields)
+        self.result = type(function(np.eye(1)))  # NumPy exports no such type: call the function once to get it
+
+    def outputs_of(self, node: Any) -> Any:
+        return self.result(*super().outputs_of(node))
 
 
 def invertible(x: Any) -> Any:
@@ -42,47 +54,23 @@ def _cofactors(x: Any) -> Any:
     return z
 
 
-def _cofactors_slope(g: Any, x: Any) -> Any:
-    """The second derivative of det x, along g. In the bases of u and v a cofactor is a product of singular values."""
-    unknown = np.logical_not(np.isfinite(x).all(axis=(-1, -2)))[..., None, None]  # NumPy would refuse the whole batch
-    u, s, vh = np.linalg.svd(np.where(unknown, 0, x))
-    eye = np.eye(x.shape[-1], dtype=x.dtype, like=x)
-    inside = np.matmul(np.matmul(np.swapaxes(u, -1, -2), g), np.swapaxes(vh, -1, -2))
-    rest = products_of_others(np.where(eye == 1, 1, s[..., None, :])) * (1 - eye)  # [i, j]: all values but the two
-    diagonal = np.matmul(rest, np.einsum("...ii->...i", inside)[..., None])
-    turned = eye * diagonal - np.swapaxes(inside * rest, -1, -2)
-    sign = np.linalg.det(u) * np.linalg.det(vh)
-    z = sign[..., None, None] * np.matmul(np.matmul(u, turned), vh)
-    return np.where(unknown, np.nan, z).astype(x.dtype)
+def _cofactors_x(g: Any, z: Any, x: Any) -> Any:
+    """Return the second derivative of det x along g: a cofactor is, up to its sign, the determinant of a minor.
 
-
-def _cofactors_slope_x(h: Any, z: Any, g: Any, x: Any) -> Any:
-    """The third derivative, by the inverse; it does not exist for a singular x."""
-    inverse = np.linalg.inv(x)
-    left, right = np.matmul(inverse, g), np.matmul(inverse, h)
-    both = np.matmul(left, right)
-
-    def trace(y: Any) -> Any:
-        return np.expand_dims(np.trace(y, axis1=-2, axis2=-1), (-1, -2))
-
-    inside = eye_like(x) * (trace(left) * trace(right) - trace(both)) - trace(right) * left - trace(left) * right
-    inside = np.matmul(inside + both + np.matmul(right, left), inverse)
-    return np.expand_dims(np.linalg.det(x), (-1, -2)) * mT(inside)
+    The derivative of that determinant are the cofactors of the minor, also where it is singular.
+    """
+    others = np.argsort(eye_like(x), kind="stable")[:, :-1]  # in row i all numbers but i
+    minors = (Ellipsis, others[:, None, :, None], others[None, :, None, :])
+    slopes = np.expand_dims(g * signs_like(x), (-1, -2)) * cofactors(getitem(x, minors))
+    return scatter(slopes, minors, x.shape)
 
 
 det = Primitive(np.linalg.det, lambda g, z, x: np.expand_dims(g, (-1, -2)) * cofactors(x), examples=INVERTIBLE)
 cofactors: Primitive = Primitive(
     _cofactors,
-    lambda g, z, x: cofactors_slope(g, x),
+    _cofactors_x,
     examples=INVERTIBLE,
     gloss="det(x) * inv(x).T, also where x is singular",
-)
-cofactors_slope: Primitive = Primitive(
-    _cofactors_slope,
-    lambda h, z, g, x: cofactors_slope(h, x),
-    _cofactors_slope_x,
-    examples=[example(D(3, 3), D(3, 3, through=invertible)), example(D(2, 3, 3), D(2, 3, 3, through=invertible))],
-    gloss="the derivative of cofactors(x) along g",
 )
 
 
@@ -130,20 +118,18 @@ solve = Primitive(
 )
 
 
-def _pinv_x(g: Any, z: Any, x: Any, rcond: Any, hermitian: bool, **_: Any) -> Any:
+def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
     """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973): x and its neighbours are of one rank."""
-    if hermitian:  # NumPy has read one triangle
-        x = np.tril(x) + mT(np.tril(x, -1))
     g, zT = mT(g), mT(z)
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
     right = np.matmul(np.matmul(zT, z), g - np.matmul(np.matmul(g, z), x))
-    return symmetric_part(left + right - inside) if hermitian else left + right - inside
+    return left + right - inside
 
 
-def _bind_pinv(a: Any, rcond: Any = None, hermitian: bool = False, **rtol: Any) -> Bound:
+def _bind_pinv(a: Any, rcond: Any = None, **rtol: Any) -> Bound:
     """NumPy's signature; `rtol` is another name of `rcond`."""
-    return (as_array(a),), {"rcond": rcond, "hermitian": hermitian, **rtol}
+    return (as_array(a),), {"rcond": rcond, **rtol}
 
 
 pinv = Primitive(
@@ -155,7 +141,6 @@ pinv = Primitive(
 matrix_rank = NonDifferentiable(np.linalg.matrix_rank)
 
 
-@implements(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     """The x for which |a x - b| is smallest; the squares of what remains; a's rank and singular values."""
     a, b = as_floats(a), as_floats(b)
@@ -176,7 +161,6 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
     return x, np.sum(remains, axis=0, keepdims=b.ndim == 1) if told else np.ravel(x[:0]), rank, singular
 
 
-@implements(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """The x for which a and x, multiplied over all axes of x, give b."""
     a, b = as_array(a), as_array(b)
@@ -187,7 +171,6 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return np.reshape(x, shape)
 
 
-@implements(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
     """The inverse of a as a map from its last axes to its first `ind`."""
     a = as_array(a)
@@ -198,7 +181,6 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 # Products made of other products.
 
 
-@implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """The sum of products over the given axes of a and of b."""
     a, b = as_array(a), as_array(b)
@@ -219,7 +201,6 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
-@implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """The sums of products over the last axis of each."""
     a, b = as_array(a), as_array(b)
@@ -229,13 +210,11 @@ def inner(a: Any, b: Any) -> Any:
     return np.dot(a, mT(b)) if b.ndim > 1 else np.dot(a, b)
 
 
-@implements(np.outer, np.linalg.outer)
 def outer(a: Any, b: Any) -> Any:
     """Each entry of a times each entry of b."""
     return np.reshape(as_array(a), (-1, 1)) * np.reshape(as_array(b), (1, -1))
 
 
-@implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """Blocks of b, one for each entry of a and multiplied by it."""
     a, b = as_array(a), as_array(b)
@@ -246,7 +225,6 @@ def kron(a: Any, b: Any) -> Any:
     return np.reshape(blocks, [m * n for m, n in zip(a.shape, b.shape, strict=True)])
 
 
-@implements(np.cross, np.linalg.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """The cross products of vectors; of vectors in a plane, their one component."""
     if axis is not None:
@@ -269,27 +247,22 @@ def vector_components(v: Any) -> list[Any]:
     return found if len(found) == 3 else [*found, np.zeros_like(found[0])]
 
 
-@implements(np.trace)
 def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The sum of the diagonal."""
     return np.sum(np.diagonal(as_array(a), offset, axis1, axis2), axis=-1)
 
 
-@implements(np.linalg.trace)
 def linalg_trace(x: Any, *, offset: int = 0) -> Any:
     """The sums of the diagonals of the matrices in the last two axes."""
     return trace(x, offset, -2, -1)
 
 
-@implements(np.linalg.multi_dot)
 def multi_dot(arrays: Sequence[Any]) -> Any:
     """The product of matrices in the order that multiplies least; the first and the last may be vectors."""
     arrays = [as_array(x) for x in arrays]
     if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
-        raise ShapeError(
-            "multi_dot takes two matrices or more, of which the first and the last may be vectors; "
-            f"their shapes are {', '.join(str(x.shape) for x in arrays)}."
-        )
+        shapes = ", ".join(str(x.shape) for x in arrays)
+        raise ShapeError(f"multi_dot takes matrices; the first and the last may be vectors; their shapes are {shapes}.")
     sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
     sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
 
@@ -310,7 +283,6 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     return product(0, len(arrays))
 
 
-@implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """A square matrix times itself, n times; its inverse, for a negative n."""
     a, n = as_array(a), operator.index(n)
@@ -324,3 +296,197 @@ def matrix_power(a: Any, n: int) -> Any:
     half = matrix_power(a, n // 2)
     square = np.matmul(half, half)
     return np.matmul(square, a) if n % 2 else square
+
+
+# Decompositions: Cholesky, QR, eigenvalues, singular values.
+#
+# Eigenvectors and singular vectors are free in sign, and in basis where values are equal: their rules are the
+# derivatives of functions that do not depend on that choice.
+
+
+def positive_definite(x: Any) -> Any:
+    """Make a matrix symmetric and positive definite, for the examples."""
+    return np.matmul(x, mT(x)) + np.eye(x.shape[-1])
+
+
+def _cholesky_x(g: Any, z: Any, x: Any, upper: bool) -> Any:
+    """Murray, "Differentiation of the Cholesky decomposition" (2016). x is symmetric, and so is its cotangent."""
+    lower, g = (mT(z), mT(g)) if upper else (z, g)
+    inside = np.matmul(mT(lower), g)
+    inside = np.tril(inside, -1) + eye_like(inside) * inside / 2
+    left = np.linalg.solve(mT(lower), inside)
+    return symmetric_part(np.linalg.solve(mT(lower), mT(left)))
+
+
+cholesky = Primitive(
+    np.linalg.cholesky,
+    _cholesky_x,
+    bind=lambda a, *, upper=False: ((as_array(a),), {"upper": upper}),
+    examples=[example(D(3, 3, through=positive_definite)), example(D(2, 3, 3, through=positive_definite), upper=True)],
+    gloss="inv(z).T @ half(z.T @ g) @ inv(z), symmetrised; half keeps the lower triangle and half of the diagonal",
+)
+
+
+def thin_cotangent(g: Any, q: Any, k: int) -> Any:
+    """The cotangent of q's first k columns. The others turn to stay orthogonal to them, and add theirs."""
+    return g[..., :k] - np.matmul(q[..., k:], np.matmul(mT(g[..., k:]), q[..., :k]))
+
+
+def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
+    """Roberts and Roberts, "QR and LQ decomposition matrix backpropagation algorithms" (2020).
+
+    The first columns of x have to be independent.
+    """
+    k = min(x.shape[-2:])
+    q, r = z[0][..., :k], z[1][..., :k, :]
+    g_q, g_r = thin_cotangent(g[0], z[0], k), g[1][..., :k, :]
+    g_q = g_q + np.matmul(x[..., k:], mT(g_r[..., k:]))
+    inside = np.matmul(r[..., :k], mT(g_r[..., :k])) - np.matmul(mT(g_q), q)
+    inside = np.tril(inside) + mT(np.tril(inside, -1))
+    first = mT(np.linalg.solve(r[..., :k], mT(g_q + np.matmul(q, inside))))
+    return np.concatenate([first, np.matmul(q, g_r[..., k:])], axis=-1)
+
+
+qr_factors = NamedOutputs(
+    np.linalg.qr,
+    _qr_x,
+    bind=as_given,
+    examples=[*examples("4 3", "2 3 3", "2 4", mode="reduced"), example(D(2, 1), mode="complete")],
+)
+
+
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Orthonormal columns Q and upper triangular R whose product is a."""
+    if mode not in ("reduced", "complete", "r"):
+        raise ArgumentError(f"qr with mode={mode!r} is not supported on Tensors; 'reduced', 'complete' and 'r' are.")
+    factors = qr_factors(as_array(a), mode="reduced" if mode == "r" else mode)
+    return factors.R if mode == "r" else factors
+
+
+# Eigenvalues and singular values.
+
+
+def _apart(gaps: Any, values: Any, name: str) -> Any:
+    """Distances to divide by; an error where one is 0 to rounding.
+
+    At equal values the cotangents do not tell a function that is smooth there from one that is not: of the logarithm of
+    the identity all are 0, and its derivative is not.
+    """
+    largest = np.max(np.abs(values), axis=-1, initial=0)[..., None, None]
+    equal = np.abs(gaps) <= gaps.shape[-1] * np.finfo(gaps.dtype).eps * largest
+    if np.any(equal):
+        *_, i, j = np.argwhere(equal)[0].tolist()
+        raise np.linalg.LinAlgError(
+            f"{name}: values {i} and {j} are equal to rounding, or one is zero: their vectors have no derivative. Use "
+            "the values alone (np.linalg.eigvalsh, svdvals), or write the function without vectors: by products or inv."
+        )
+    return gaps
+
+
+apart = Part(
+    _apart,
+    lambda g, z, gaps, values, name: g,
+    None,
+    views=True,
+    examples=[example(D(3, 3, domain=(0.5, 2)), np.ones(3), name="eigh")],
+)
+
+
+def pair_differences(values: Any) -> Any:
+    """The differences of each two values; on the diagonal, where nothing is divided by them, a number that is not 0."""
+    gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1)
+    return gaps + eye_like(gaps) * np.expand_dims(1 + np.sum(np.abs(values), axis=-1), (-1, -2))
+
+
+def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
+    """Giles, "Collected matrix derivative results" (2008), 3.1. x is symmetric, and so is its cotangent.
+
+    Vectors of equal eigenvalues have no derivative; the values have.
+    """
+    (g_values, g_vectors), (values, vectors) = g, z
+    inside = 0
+    if g_values is not None:
+        inside = eye_like(vectors) * np.expand_dims(g_values, -2)
+    if g_vectors is not None:
+        turn = (1 - eye_like(vectors)) * np.matmul(mT(vectors), g_vectors)
+        inside = inside + turn / apart(pair_differences(values), values, name="eigh")
+    return symmetric_part(np.matmul(np.matmul(vectors, inside), mT(vectors)))
+
+
+def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
+    """The cotangent as a diagonal, turned back by the eigenvectors, which the values alone do not give."""
+    vectors = np.linalg.eigh(x, UPLO)[1]
+    return symmetric_part(np.matmul(vectors * np.expand_dims(g, -2), mT(vectors)))
+
+
+SYMMETRIC = [example(D(3, 3, through=symmetric_part)), example(D(2, 3, 3, through=symmetric_part), "U")]
+
+eigh = NamedOutputs(
+    np.linalg.eigh,
+    _eigh_x,
+    bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}),
+    zeros=False,
+    examples=SYMMETRIC,
+    gloss="v @ (diag(g of the values) + (v.T @ (g of v)) / (differences of values)) @ v.T, symmetrised",
+)
+eigvalsh = Primitive(
+    np.linalg.eigvalsh,
+    _eigvalsh_x,
+    bind=lambda a, UPLO="L": ((as_array(a),), {"UPLO": UPLO}),
+    examples=SYMMETRIC,
+    gloss="v * g @ v.T, with the eigenvectors v",
+)
+
+
+def vectors_cotangent(g: Any, u: Any, s: Any) -> Any:
+    """The cotangent through the singular vectors of one side, before the product with those of the other."""
+    k = s.shape[-1]
+    g, thin = thin_cotangent(g, u, k), u[..., :k]
+    inside = np.matmul(mT(thin), g)
+    across, down = np.expand_dims(s, -2), np.expand_dims(s, -1)
+    gaps = apart(pair_differences(s), s, name="svd") * (across + down + eye_like(inside))
+    turns = np.matmul(thin, (inside - mT(inside)) / gaps * across)
+    if u.shape[-2] == k:
+        return turns
+    return turns + (g - np.matmul(thin, inside)) / apart(across, s, name="svd")
+
+
+def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool) -> Any:
+    """Townsend, "Differentiating the singular value decomposition" (2016).
+
+    Vectors of equal singular values, or of the value 0 where x is not square, have no derivative; the values have.
+    """
+    (g_u, g_s, g_vh), (u, s, vh) = g, z
+    k = s.shape[-1]
+    thin_u, thin_vh = u[..., :k], vh[..., :k, :]
+    g_x = 0
+    if g_s is not None:
+        g_x = np.matmul(thin_u * np.expand_dims(g_s, -2), thin_vh)
+    if g_u is not None:
+        g_x = g_x + np.matmul(vectors_cotangent(g_u, u, s), thin_vh)
+    if g_vh is not None:
+        g_x = g_x + np.matmul(thin_u, mT(vectors_cotangent(mT(g_vh), mT(vh), s)))
+    return g_x
+
+
+def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
+    """The cotangent as a diagonal, turned back by the singular vectors, which the values alone do not give."""
+    u, _, vh = np.linalg.svd(x, full_matrices=False)
+    return np.matmul(u * np.expand_dims(g, -2), vh)
+
+
+svd_factors = NamedOutputs(
+    np.linalg.svd,
+    _svd_x,
+    bind=as_given,
+    zeros=False,
+    examples=examples("4 2", "2 2 3", full_matrices=False) + examples("3 3", "2 1", full_matrices=True),
+    gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
+)
+svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=examples("4 2", "2 2 3"))
+
+
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """Orthonormal U and V, and the singular values S between them: a = U S Vh."""
+    a = as_array(a)
+    return svd_factors(a, full_matrices=full_matrices) if compute_uv else np.linalg.svdvals(a)

@@ -12,8 +12,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError, OutOfRangeError, Sha
 from .calls import in_single
 from .dense import log_sigmoid, rows, sigmoid
 from .indexing import getitem, scatter
-from .primitive import Bound, NonDifferentiable, Primitive, as_array, example, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, NonDifferentiable, Primitive, as_array, example, remembered
 from .products import dot_keepdims, sum_keepdims, sum_last
 from .reductions import scalar_axis
 
@@ -27,11 +26,6 @@ def _bind_axis(x: Any, axis: Any = -1) -> Bound:
 def label_index(which: Any) -> Any:
     """The index that takes one entry from each row, at the column given by `which`."""
     return np.arange(which.size, like=which), which.reshape(-1)
-
-
-def take_labels(x: Any, which: Any) -> Any:
-    """One entry of each row along the last axis of x, at the column given by `which`."""
-    return rows(x)[label_index(which)].reshape(which.shape)
 
 
 def _softmax(x: Any, axis: Any) -> Any:
@@ -129,10 +123,8 @@ def _bind_cross_entropy(logits: Any, labels: Any, *, reduction: str = "mean") ->
     """Check that labels are classes or probabilities of the logits."""
     x, labels = as_array(logits), as_array(labels)
     if labels.ndim == x.ndim + 1 and x.dtype.kind in "iu" and labels.dtype.kind == "f":
-        raise ArgumentError(
-            f"cross_entropy takes the logits first and then the labels: swap {describe(x, 'the labels')} and "
-            f"{describe(labels, 'the logits')}."
-        )
+        pair = f"{describe(x, 'the labels')} and {describe(labels, 'the logits')}"
+        raise ArgumentError(f"cross_entropy takes the logits first and then the labels: swap {pair}.")
     if labels.ndim != x.ndim:
         check_integers("labels", labels)
     if labels.shape not in (x.shape, x.shape[:-1]) or not x.ndim:
@@ -152,7 +144,7 @@ def _cross_entropy(x: Any, labels: Any, reduction: str) -> Any:
     if labels.ndim == x.ndim:
         return FAST[reduction](log_sum * np.sum(labels, axis=-1) - np.sum(labels * x, axis=-1))
     check_range("labels", labels, x.shape[-1])
-    return FAST[reduction](log_sum - take_labels(x, labels))
+    return FAST[reduction](log_sum - rows(x)[label_index(labels)].reshape(labels.shape))
 
 
 def _cross_entropy_rows(x: Any, labels: Any, reduction: str) -> Any:
@@ -283,8 +275,8 @@ def checked_pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     )
 
 
-def entrywise(name: str, loss: Any, rule: Any, rule_of_target: Any, target: Any = None, **more: Any) -> Any:
-    """A row from the loss of an entry and the rules for it.
+def entrywise(name: str, loss: Any, rule: Any, rule_of_target: Any = None, target: Any = None, **more: Any) -> Any:
+    """A row from the loss of an entry and the rules for it; without `rule_of_target`, x and t may change places.
 
     Its examples have the parameters `more` and, with a reduction, the `target`.
     """
@@ -301,6 +293,7 @@ def entrywise(name: str, loss: Any, rule: Any, rule_of_target: Any, target: Any 
         check_reduction(name, reduction, x)
         return (x, t), {"reduction": reduction, **params}
 
+    rule_of_target = rule_of_target or (lambda g, x, t, **params: rule(g, t, x, **params))
     spelled.__name__, spelled.__doc__ = name, loss.__doc__
     return Primitive(
         spelled,
@@ -354,18 +347,10 @@ def _logistic(x: Any, t: Any) -> Any:
     return t * np.logaddexp(-x, 0) + (1 - t) * np.logaddexp(x, 0)
 
 
-half_squared_error = entrywise(
-    "half_squared_error", _half_square, lambda g, x, t: g * (x - t), lambda g, x, t: g * (t - x)
-)
-mse_loss = entrywise("mse_loss", _square, lambda g, x, t: g * 2 * (x - t), lambda g, x, t: g * 2 * (t - x))
-l1_loss = entrywise("l1_loss", _distance, lambda g, x, t: g * np.sign(x - t), lambda g, x, t: g * np.sign(t - x))
-huber_loss = entrywise(
-    "huber_loss",
-    _huber,
-    lambda g, x, t, delta: g * np.clip(x - t, -delta, delta),
-    lambda g, x, t, delta: g * np.clip(t - x, -delta, delta),
-    delta=0.5,
-)
+half_squared_error = entrywise("half_squared_error", _half_square, lambda g, x, t: g * (x - t))
+mse_loss = entrywise("mse_loss", _square, lambda g, x, t: g * 2 * (x - t))
+l1_loss = entrywise("l1_loss", _distance, lambda g, x, t: g * np.sign(x - t))
+huber_loss = entrywise("huber_loss", _huber, lambda g, x, t, delta: g * np.clip(x - t, -delta, delta), delta=0.5)
 binary_cross_entropy = entrywise(
     "binary_cross_entropy",
     _binary_cross_entropy,

@@ -6,25 +6,20 @@ arguments or outputs.
 
 from __future__ import annotations
 
-import ast
 import functools
 import inspect
-import linecache
-import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from types import FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import errors
 from ..core.backward import Rule
-from ..core.context import current_context, tracing
+from ..core.context import current_context
 from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
-from ..core.tensor import Tensor, constant, trace_constant
-from ..core.versions import ALL, innermost, memory_of, reads
+from ..core.tensor import Tensor, as_tensor, trace_constant
+from ..core.versions import ALL, memory_of, reads
 from .calls import binary, cached, general, in_single, is_half, unary
 
 
@@ -49,6 +44,9 @@ class Drawn:
         self.through = through
 
 
+D = Drawn
+
+
 class Example(NamedTuple):
     """A call of a row: its arguments, with `Drawn` in the place of random arrays."""
 
@@ -59,6 +57,12 @@ class Example(NamedTuple):
 def example(*args: Any, **kwargs: Any) -> Example:
     """Return the example that these arguments are."""
     return Example(args, kwargs)
+
+
+def examples(*calls: str, **kwargs: Any) -> list[Example]:
+    """Return calls with arrays of these shapes: `"3 4, 4"` is a call with a (3, 4) and a (4,)."""
+    drawn = ([Drawn(*map(int, shape.split())) for shape in call.split(",")] for call in calls)
+    return [Example(tuple(arrays), kwargs) for arrays in drawn]
 
 
 NUMBERS = (int, float, complex, np.generic)
@@ -140,16 +144,6 @@ def as_given(*arrays: Any, **params: Any) -> Bound:
     return arrays, params
 
 
-def user_of(frame: FrameType) -> tuple[str, int]:
-    """Return the file and line of the module-level statement that makes the op, also if a helper function makes it."""
-    while frame.f_code.co_name == "__init__" and frame.f_back:
-        frame = frame.f_back
-    filename = frame.f_code.co_filename
-    while frame.f_code.co_name != "<module>" and frame.f_back and frame.f_back.f_code.co_filename == filename:
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
-
-
 class Primitive(InstanceCall):
     """A function with derivatives.
 
@@ -177,8 +171,6 @@ class Primitive(InstanceCall):
     views: bool = False  # whether the result may share the first argument's memory
     single: bool = False  # compute float16 in float32 and round once; NumPy's own functions keep NumPy's values
     broadcasts: bool = False  # whether the engine sums a cotangent to its argument's shape, so that a rule need not
-    # The same function with NumPy's rarer keywords, written with rows: it is called where `bind` refuses.
-    extended: Callable[..., Any] | None = None
 
     # For the generated tests and the docstring: the interval from which inputs are drawn, and calls.
     domain: tuple[float, float] = (-2.0, 2.0)
@@ -224,42 +216,20 @@ class Primitive(InstanceCall):
             raise ArgumentTypeError(f"{', '.join(unknown)}: no field of a row.")
         self.__dict__.update(fields)
         self.function = function
-        self.kernel = self.make_kernel(kernel or (in_single(function) if self.single else function))
+        self.kernel = kernel or (in_single(function) if self.single else function)
         self.uses = Uses(self)
         self.rules = rules
         if bind:
             self.bind = bind  # type: ignore[method-assign]
         self.bind_and_apply = general(self)
         self.__call__ = self.make_call()
-        self.name = function.__name__
-        self.place = user_of(sys._getframe(1))
+        self.rename(function.__name__)
 
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @name.setter
-    def name(self, name: str) -> None:
+    def rename(self, name: str) -> None:
         """Name the row, and the function that is called, as Python names functions."""
-        self._name = self.__name__ = self.__qualname__ = name
+        self.name = self.__name__ = self.__qualname__ = name
         self.__call__.__name__ = self.__call__.__qualname__ = name.lstrip("_")
         self.__module__ = self.__call__.__module__ = "micrograd_np"
-
-    @functools.cached_property
-    def __wrapped__(self) -> Any:
-        """Return a module whose source is the row as it stands in the table, for `inspect.getsource(mg.exp)`."""
-        filename, line = self.place
-        source = "".join(linecache.getlines(filename))
-        statements = [x for x in ast.walk(ast.parse(source)) if isinstance(x, ast.Assign | ast.AnnAssign)]
-        for statement in [x for x in statements if x.lineno <= line <= (x.end_lineno or 0)]:
-            text = textwrap.dedent(ast.get_source_segment(source, statement, padded=True) or "") + "\n"
-            if text.startswith((f"{self.name} =", f"{self.name}:")):
-                row = ModuleType(self.name)  # of a function, inspect would take the first line alone
-                row.__file__ = f"<row {self.name}>"
-                linecache.cache[row.__file__] = len(text), None, text.splitlines(keepends=True), row.__file__
-                return row
-        written = [innermost(rule) for rule in self.rules if rule]
-        return written[0] if written and not isinstance(self.function, FunctionType) else self.function
 
     @property
     def rules(self) -> Sequence[Rule | None]:
@@ -272,16 +242,12 @@ class Primitive(InstanceCall):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.extended or self.bind)
+        return inspect.signature(self.bind)
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
             raise ArgumentTypeError(f"takes {len(self.rules)} arguments, not {len(arrays)}")
         return tuple(map(self.coerce_operand, arrays)), {}
-
-    def make_kernel(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function that computes the row's result from arrays."""
-        return kernel
 
     def make_call(self) -> Callable[..., Any]:
         """Return the function that a call of the row runs."""
@@ -294,17 +260,9 @@ class Primitive(InstanceCall):
         return general(self)
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
-        """Answer a call that `bind` refuses: with NumPy's rarer keywords, or an error that names what is not taken."""
+        """Answer a call that `bind` refuses: with PyTorch's keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
-        if self.extended:
-            taken = inspect.signature(self.extended).parameters
-            # If it does not take some keywords, only these are passed: the TypeError then names them and no others.
-            kwargs = kwargs if kwargs.keys() <= taken.keys() else {k: v for k, v in kwargs.items() if k not in taken}
-            try:
-                return self.extended(*args, **kwargs)
-            except TypeError as other:
-                error = other
         raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
@@ -320,6 +278,12 @@ def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:
         if name in kwargs and numpys in kwargs:
             raise ArgumentTypeError(f"{name}= and {numpys}= are the same argument; give one of them.")
     return {PYTORCHS.get(name, name): value for name, value in kwargs.items()}
+
+
+class Part(Primitive):
+    """A row that only rules and compositions call: it takes arrays by position and parameters by name, unchecked."""
+
+    bind = staticmethod(as_given)
 
 
 class Elementwise(Primitive):
@@ -342,7 +306,7 @@ class NonDifferentiable(Primitive):
         return call
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the kernel on plain arrays; while tracing, record the call, with arguments that need no gradient."""
+        """Call NumPy's function on plain arrays; while tracing, record the call, with arguments without gradients."""
         if kwargs.keys() & PYTORCHS.keys():
             kwargs = in_numpys_words(kwargs)
         trace = current_context().trace
@@ -351,19 +315,13 @@ class NonDifferentiable(Primitive):
         elif trace is not None and self.depends_on_data:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
-        return self.kernel(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
+        return self.function(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
 
 
-class BoolOp(NonDifferentiable):
-    """A row whose result is Python's True or False; while tracing, an array."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
-        super().__init__(function, kernel=kernel)
-
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        found = super().run(*args, **kwargs)
-        return found if tracing() else bool(found)
+def truth(function: Callable[..., bool]) -> NonDifferentiable:
+    """Return a row for a function whose result is Python's True or False; while tracing, it is an array."""
+    kernel = functools.wraps(function)(lambda *args, **params: np.bool_(function(*args, **params)))
+    return NonDifferentiable(function, kernel=kernel)
 
 
 class StaticOp(NonDifferentiable):
@@ -404,46 +362,21 @@ class EachArgument(Sequence[Rule]):
         return iter([self[0]])
 
 
-# Compositions: NumPy's functions that are written with rows.
-
-COMPOSITIONS: dict[str, Callable[..., Any]] = {}
-BY_FUNCTION: dict[Callable[..., Any], Callable[..., Any]] = {}
-
-
 def with_pytorchs_keywords(composition: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a composition that also takes dim= and keepdim=."""
+    """Return a composition that also takes dim= and keepdim=, if it takes axis=."""
+    if "axis" not in inspect.signature(composition).parameters:
+        return composition
 
     @functools.wraps(composition)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs.keys() & PYTORCHS.keys():
-            kwargs = in_numpys_words(kwargs)
-        return composition(*args, **kwargs)
+        return composition(*args, **in_numpys_words(kwargs))
 
     return call
 
 
-def implements(*functions: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Enter a composition in the table as the implementation of NumPy functions; None is one that NumPy lacks."""
-
-    def enter(composition: Callable[..., Any]) -> Callable[..., Any]:
-        if "axis" in inspect.signature(composition).parameters:
-            composition = with_pytorchs_keywords(composition)
-        COMPOSITIONS[composition.__name__] = composition
-        BY_FUNCTION.update(dict.fromkeys(filter(None, functions), composition))
-        return composition
-
-    return enter
-
-
 def constant_like(make: Callable[..., Any], x: Any, *layout: Any) -> Any:
     """Call `make` on an array or on a Tensor's data; a Tensor's result is a constant Tensor."""
-    if not isinstance(x, Tensor):
-        return make(x, *layout)
-    made = constant(make(x._data, *layout))
-    trace = current_context().trace
-    if trace is not None:
-        trace.fixed(made)
-    return made
+    return as_tensor(trace_constant(make(x._data, *layout))) if isinstance(x, Tensor) else make(x, *layout)
 
 
 # Rows with several outputs.
@@ -479,10 +412,10 @@ class MultiOutput(Primitive):
     """
 
     def __init__(self, function: Callable[..., Any], *rules: Rule | None, zeros: bool = True, **fields: Any) -> None:
-        super().__init__(function, *[rule and self.with_all_outputs(rule, zeros) for rule in rules], **fields)
-
-    def make_kernel(self, kernel: Callable[..., Any]) -> Callable[..., Any]:
-        return functools.wraps(kernel)(lambda *args, **params: Outputs(kernel(*args, **params)))
+        compute = fields.pop("kernel", function)
+        kernel = functools.wraps(compute)(lambda *args, **params: Outputs(compute(*args, **params)))
+        rules = tuple(rule and self.with_all_outputs(rule, zeros) for rule in rules)
+        super().__init__(function, *rules, kernel=kernel, **fields)
 
     def make_call(self) -> Callable[..., Any]:
         make = super().make_call()

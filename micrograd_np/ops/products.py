@@ -1,4 +1,4 @@
-"""Products: of vectors, of matrices, of stacks of them, and einsum, which sums over whichever axes are named.
+"""Products of vectors and matrices; einsum, which sums over whichever axes are named; and norms.
 
 A rule is called as (g, z, x, y): the cotangent of the result, the result, and the arguments (see primitive.py).
 """
@@ -6,15 +6,16 @@ A rule is called as (g, z, x, y): the cotangent of the result, the result, and t
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
 
-from ..core.backward import Rule, unbroadcast
+from ..core.backward import unbroadcast
 from ..core.errors import ArgumentError, ArgumentTypeError, describe
-from .primitive import Bound, MultiOutput, Primitive, Variadic, as_array, constant_like, example, remembered
-from .primitive import Drawn as D
+from .elementwise import ones_for_zeros, ratio
+from .primitive import Bound, D, Part, Primitive, Variadic, as_array, constant_like, example, examples, remembered
+from .reductions import axes_of, expand_reduced
 
 
 def mT(x: Any) -> Any:
@@ -38,6 +39,16 @@ def eye_like(x: Any, n: int | None = None) -> Any:
     return constant_like(lambda x: np.eye(x.shape[-1] if n is None else n, dtype=x.dtype, like=x), x)
 
 
+def signs_like(x: Any) -> Any:
+    """Return the matrix of (-1)^(i + j), of the size and dtype of the matrices of x."""
+
+    def signs(x: Any) -> Any:
+        k = np.arange(x.shape[-1], dtype=x.dtype, like=x)
+        return 1 - 2 * ((k[:, None] + k) % 2)
+
+    return constant_like(signs, x)
+
+
 def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
     """Raise unless axis i of a is as long as axis j of b."""
     extents = [x.shape[axis] if -x.ndim <= axis < x.ndim else None for x, axis in ((a, i), (b, j))]
@@ -47,17 +58,6 @@ def check_axes(name: str, a: Any, i: int, b: Any, j: int) -> None:
             f"{name} does not fit {describe(a, 'argument 0')}, {describe(b, 'argument 1')}: "
             f"axis {i} of the first {left}, and axis {j} of the second {right}; they must be equal."
         )
-
-
-class NamedOutputs(MultiOutput):
-    """A row whose outputs have names: those of NumPy's result, such as `EighResult`."""
-
-    def __init__(self, function: Callable[..., Any], rule: Rule, **fields: Any) -> None:
-        super().__init__(function, rule, **fields)
-        self.result = type(function(np.eye(1)))  # NumPy exports no such type: call the function once to get it
-
-    def outputs_of(self, node: Any) -> Any:
-        return self.result(*super().outputs_of(node))
 
 
 # In a matrix product, a vector counts as a matrix: on the left of one row, on the right of one column.
@@ -79,7 +79,7 @@ def _matmul_y(g: Any, z: Any, x: Any, y: Any) -> Any:
     return np.matmul(mT(x), g)
 
 
-PRODUCTS = [example(D(3, 4), D(4, 2)), example(D(4), D(4)), example(D(4), D(4, 2)), example(D(3, 4), D(4))]
+PRODUCTS = examples("3 4, 4 2", "4, 4", "4, 4 2", "3 4, 4")
 
 matmul = Primitive(
     np.matmul,
@@ -88,13 +88,7 @@ matmul = Primitive(
     sign="@",
     also=(np.linalg.matmul,),
     broadcasts=True,
-    examples=[
-        *PRODUCTS,
-        example(D(2, 3, 4), D(4, 2)),
-        example(D(4), D(2, 4, 3)),
-        example(D(2, 3, 4), D(4)),
-        example(D(5, 1, 3, 4), D(2, 4, 3)),
-    ],
+    examples=PRODUCTS + examples("2 3 4, 4 2", "4, 2 4 3", "2 3 4, 4", "5 1 3 4, 2 4 3"),
     onnx="MatMul",
     product=True,
 )
@@ -126,14 +120,7 @@ dot = Primitive(
     _dot_x,
     _dot_y,
     sign="@",
-    examples=[
-        *PRODUCTS,
-        example(D(2, 3, 4), D(5, 4, 2)),
-        example(D(4), D(5, 4, 2)),
-        example(D(2, 3, 4), D(4)),
-        example(D(3, 4), D()),
-        example(D(), D(3)),
-    ],
+    examples=PRODUCTS + examples("2 3 4, 5 4 2", "4, 5 4 2", "2 3 4, 4", "3 4, ", ", 3"),
     onnx="Dot",
     product=True,
     spelling="dot",
@@ -158,7 +145,7 @@ vdot = Primitive(
     np.vdot,
     lambda g, z, x, y: g * (y if y.shape == x.shape else np.reshape(y, x.shape)),
     lambda g, z, x, y: g * (x if y.shape == x.shape else np.reshape(x, y.shape)),
-    examples=[example(D(4), D(4)), example(D(2, 3), D(3, 2))],
+    examples=examples("4, 4", "2 3, 3 2"),
     product=True,
 )
 # The engine sums a cotangent to its argument's shape (`fit`). These rules do so themselves, also over no axis: that sum
@@ -170,12 +157,7 @@ vecdot = Primitive(
     bind=_bind_vecdot,
     also=(np.linalg.vecdot,),
     broadcasts=True,
-    examples=[
-        example(D(2, 1, 4), D(3, 4)),
-        example(D(4), D(4)),
-        example(D(4, 2), D(4, 2), axis=0),
-        example(D(3, 3), D(3)),
-    ],
+    examples=[*examples("2 1 4, 3 4", "4, 4"), example(D(4, 2), D(4, 2), axis=0), example(D(3, 3), D(3))],
     product=True,
 )
 
@@ -204,7 +186,7 @@ if hasattr(np, "matvec"):
         lambda g, z, x, y: np.vecmat(g, x),
         bind=functools.partial(_bind_equal_axes, "matvec", -1, -1),
         broadcasts=True,
-        examples=[example(D(3, 4), D(4)), example(D(2, 1, 3, 4), D(5, 4)), example(D(3, 3), D(3, 3))],
+        examples=examples("3 4, 4", "2 1 3 4, 5 4", "3 3, 3 3"),
         product=True,
     )
     vecmat = Primitive(
@@ -213,41 +195,14 @@ if hasattr(np, "matvec"):
         lambda g, z, x, y: unbroadcast(np.expand_dims(x, -1) * np.expand_dims(g, -2), y.shape),
         bind=functools.partial(_bind_equal_axes, "vecmat", -1, -2),
         broadcasts=True,
-        examples=[example(D(3), D(3, 4)), example(D(5, 3), D(2, 1, 3, 4)), example(D(3, 3), D(3, 3))],
+        examples=examples("3, 3 4", "5 3, 2 1 3 4", "3 3, 3 3"),
         product=True,
     )
 
 
 # Products of many arrays, summed over the axes that the result lacks.
 
-# Label 0 is A: in the order of sorted(), as NumPy orders the axes of a result without "->" by their numbers.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def subscripts_and_arrays(operands: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
-    """Return the subscripts and the arrays of either form of call: `"ij,j", x, y` or `x, [0, 1], y, [1]`."""
-    if isinstance(operands[0], str):
-        return operands[0].replace(" ", ""), operands[1:]
-    count = len(operands) // 2  # of arrays; each has a list of labels after it, and the result may have one at the end
-    lists = [*operands[1::2], *operands[2 * count :]]
-    terms = ["".join("..." if label is Ellipsis else LETTERS[label] for label in labels) for labels in lists]
-    return "->".join([",".join(terms[:count]), *terms[count:]]), operands[: 2 * count : 2]
-
-
-def unnamed_axes(subscripts: str, terms: list[str], ndims: tuple[int, ...]) -> list[int]:
-    """Return how many axes of each array "..." stands for; raise if a term does not fit its array."""
-    if len(terms) != len(ndims):
-        raise ArgumentError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
-    counts = []
-    for position, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
-        named = term.replace("...", "", 1)
-        counts.append(ndim - len(named))
-        if counts[-1] < 0 or (counts[-1] > 0 and named == term):
-            raise ArgumentError(
-                f"einsum({subscripts!r}) names {len(named)} axes of argument {position}, which has {ndim}. "
-                "One letter for each axis; ... for those without a name."
-            )
-    return counts
 
 
 @functools.lru_cache
@@ -255,23 +210,17 @@ def explicit_subscripts(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[
     """Return the subscripts of each operand and of the result, with a letter for every axis."""
     inputs, arrow, output = subscripts.partition("->")
     terms = inputs.split(",")
-    unnamed = unnamed_axes(subscripts, terms, ndims)
-    letters = [c for c in inputs.replace("...", "") if c != ","]
+    if len(terms) != len(ndims):
+        raise ArgumentError(f"einsum({subscripts!r}) takes {len(terms)} arrays, and was given {len(ndims)}.")
+    np.einsum(subscripts, *[np.empty((1,) * n) for n in ndims])  # raises for what NumPy cannot read
+    unnamed = [n - len(term.replace("...", "")) for term, n in zip(terms, ndims, strict=True)]
+    letters = inputs.replace("...", "").replace(",", "")
     ellipsis = "".join([c for c in LETTERS if c not in subscripts][: max(unnamed)])
     if not arrow:
         output = ("..." if ellipsis else "") + "".join(sorted(c for c in letters if letters.count(c) == 1))
-    if ellipsis and "..." not in output:
-        raise ArgumentError(f"einsum({subscripts!r}) has ... on the left; the result needs it too: '->...{output}'.")
     # Shapes are aligned at the right, as in broadcasting: "..." of n axes takes the last n letters.
     terms = [term.replace("...", ellipsis[len(ellipsis) - n :]) for term, n in zip(terms, unnamed, strict=True)]
-    output = output.replace("...", ellipsis)
-    wrong = set(letters) - set(LETTERS) | set(output) - set("".join(terms)) | {c for c in output if output.count(c) > 1}
-    if wrong:
-        raise ArgumentError(
-            f"einsum({subscripts!r}) cannot read {', '.join(map(repr, sorted(wrong)))}: axes are named by letters, and "
-            "each axis of the result once, by a letter of the left side."
-        )
-    return tuple(terms), output
+    return tuple(terms), output.replace("...", ellipsis)
 
 
 def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]) -> None:
@@ -291,13 +240,12 @@ def check_sizes(subscripts: str, terms: tuple[str, ...], arrays: tuple[Any, ...]
 
 
 @remembered
-def _bind_einsum(*operands: Any, optimize: Any = False) -> Bound:
+def _bind_einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
     """Write the subscripts with a letter for every axis; raise unless the arrays fit them."""
-    if not operands:
-        raise ArgumentTypeError("missing 1 required positional argument: 'subscripts'")
-    subscripts, given = subscripts_and_arrays(operands)
-    arrays = tuple(map(as_array, given))
-    terms, output = explicit_subscripts(subscripts, tuple(x.ndim for x in arrays))
+    if not isinstance(subscripts, str):
+        raise ArgumentTypeError("subscripts come first, as text: einsum('ij,jk->ik', x, y).")
+    arrays = tuple(map(as_array, operands))
+    terms, output = explicit_subscripts(subscripts.replace(" ", ""), tuple(x.ndim for x in arrays))
     check_sizes(subscripts, terms, arrays)
     return arrays, {"subscripts": f"{','.join(terms)}->{output}", "optimize": optimize}
 
@@ -349,9 +297,110 @@ einsum = Variadic(
         example("ij,ij,k->kj", D(1, 4), D(3, 4), D(1)),
         example("ii,i,ij->", D(3, 3), D(3), D(3, 4)),
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
-        example(D(2, 3), [0, 1], D(3, 4), [1, 2], [2, 0]),
+        example("ij,jk->ki", D(2, 3), D(3, 4)),
     ],
     onnx="Einsum",
     product=True,
     spelling="einsum",
 )
+
+
+# Norms. The first derivative of a norm at 0 is 0 by convention.
+
+# The direction of x: x / norm, and 0 by convention where the norm is 0.
+euclidean = Part(
+    np.linalg.norm,
+    lambda g, z, x, axis=None: ratio(expand_reduced(g, axis), x, expand_reduced(z, axis)),
+    examples=[example(D(3)), example(D(2, 3, 4)), example(D(3, 4), axis=-1), example(D(2, 3, 4), axis=(0, -1))],
+)
+
+
+def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
+    """sign(x) (|x| / z)^(ord - 1)."""
+    z, size = expand_reduced(z, axis), np.abs(x)
+    # For ord < 1 the inverse of the quotient to a positive power, so that no zero is divided by.
+    share = z / ones_for_zeros(size) if ord < 1 else size / ones_for_zeros(z)
+    return expand_reduced(g, axis) * np.sign(x) * np.where(x == 0, 1, share) ** abs(ord - 1)
+
+
+p_norm = Part(
+    np.linalg.norm,
+    _p_norm_x,
+    examples=[
+        example(D(3, 4), ord=3, axis=0),
+        example(D(4), ord=1.5, axis=0),
+        example(D(2, 3), ord=-2, axis=-1),
+        example(D(3), ord=0.5, axis=0),
+    ],
+)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of a vector, or of a matrix; without `ord`, the root of the sum of squares."""
+    x = as_floats(x)
+    axes = axes_of(x, axis)
+    if axis is None and (ord is None or (ord, x.ndim) in ((2, 1), ("fro", 2), ("f", 2))):
+        z = euclidean(x)
+    elif len(axes) == 1:
+        z = norm_of_vectors(x, ord, axes[0])
+    elif len(axes) == 2:
+        z = norm_of_matrices(x, ord, axes)
+    else:
+        raise ArgumentError(f"norm takes vectors or matrices, and {describe(x, 'x')} has {len(axes)} axes. Give axis=.")
+    return np.expand_dims(z, axes) if keepdims else z
+
+
+def norm_of_vectors(x: Any, ord: Any, axis: int) -> Any:
+    """The norms of the vectors along one axis, by NumPy's `ord`."""
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis)
+    if isinstance(ord, str):
+        raise ArgumentError(f"norm has no ord={ord!r} for vectors: a number, np.inf or -np.inf.")
+    size = np.abs(x)
+    if math.isinf(ord):
+        return np.max(size, axis=axis) if ord > 0 else np.min(size, axis=axis)
+    if ord == 0:
+        return np.sum(np.where(np.isnan(size), 1, np.sign(size)), axis=axis)
+    return np.sum(size, axis=axis) if ord == 1 else p_norm(x, ord=ord, axis=axis)
+
+
+def norm_of_matrices(x: Any, ord: Any, axes: tuple[int, int]) -> Any:
+    """The norms of the matrices in two axes, by NumPy's `ord`."""
+    if ord in (None, "fro", "f"):
+        return euclidean(x, axis=axes)
+    if ord in (2, -2, "nuc"):
+        values = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
+        reduce = np.sum if ord == "nuc" else np.max if ord > 0 else np.min
+        return reduce(values, axis=-1)
+    if ord in (1, -1, np.inf, -np.inf):
+        rows, columns = axes if abs(ord) == 1 else axes[::-1]
+        sums = np.sum(np.abs(x), axis=rows, keepdims=True)
+        return np.squeeze((np.max if ord > 0 else np.min)(sums, axis=columns, keepdims=True), axes)
+    raise ArgumentError(f"norm has no ord={ord!r} for matrices: 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'.")
+
+
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm of the vectors that lie in one axis, or in several taken together."""
+    x = as_array(x)
+    axes = axes_of(x, axis)
+    if len(axes) == 1:
+        return np.linalg.norm(x, ord, axes[0], keepdims)
+    moved = np.moveaxis(x, axes, range(len(axes)))
+    flat = np.reshape(moved, (math.prod(moved.shape[: len(axes)]), *moved.shape[len(axes) :]))
+    z = np.linalg.norm(flat, ord, 0)
+    return np.expand_dims(z, axes) if keepdims else z
+
+
+def matrix_norm(x: Any, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """The norm of the matrices in the last two axes."""
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+def cond(x: Any, p: Any = None) -> Any:
+    """The condition number: the norm of x times that of its inverse."""
+    x = as_array(x)
+    if p in (None, 2, -2):
+        values = np.linalg.svdvals(x)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))

@@ -1,4 +1,4 @@
-"""Reductions over axes; a rule spreads the cotangent over the entries that were reduced."""
+"""Reductions over axes, running totals, order statistics; a rule spreads the cotangent over the entries reduced."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..core.context import current_context
-from ..core.errors import ArgumentError
-from ..core.names import caller_location, format_location
+from ..core.errors import ArgumentError, ShapeError, ZeroWeightsError
 from .calls import in_single
 from .elementwise import ones_for_zeros, ratio
-from .primitive import Bound, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
-from .primitive import Drawn as D
+from .primitive import Bound, D, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
 
 
 def scalar_axis(a: Any, axis: Any) -> Any:
@@ -42,15 +39,10 @@ def mean_over(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
 def over_free(
     a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: float | None = None
 ) -> Bound:
-    """Bind an array, the axes to reduce, and the number of degrees of freedom lost."""
-    return (a,), {"axis": axis, "ddof": ddof_of(ddof, correction), "keepdims": keepdims}
-
-
-def ddof_of(ddof: float, correction: float | None) -> float:
-    """Return the number of degrees of freedom lost, given under either of its names."""
+    """Bind an array, the axes to reduce, and the number of degrees of freedom lost, given under either of its names."""
     if correction is not None and ddof:
         raise ArgumentError("ddof= and correction= are two names of one number. Give one of them.")
-    return ddof if correction is None else correction
+    return (a,), {"axis": axis, "ddof": ddof if correction is None else correction, "keepdims": keepdims}
 
 
 def expand_reduced(g: Any, axis: Any, keepdims: bool = False) -> Any:
@@ -82,84 +74,6 @@ def merged_axes(x: Any, axes: tuple[int, ...]) -> Any:
     return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
 
 
-# NumPy's keywords initial=, where= and mean=, written with rows.
-def where_chosen(a: Any, where: Any, fill: Any) -> Any:
-    """Replace the entries for which `where` does not hold by `fill`."""
-    a = as_array(a)
-    if where is True:
-        return a
-    trace = current_context().trace
-    if trace is not None and trace.is_plain(a):  # NumPy itself gives other last bits: a compiled function runs as it is
-        trace.spoil(f"where= adds up in an order of its own in {format_location(caller_location())}.")
-    return np.where(np.broadcast_to(where, a.shape), a, fill)
-
-
-def with_initial(reduce: Any, combine: Any, identity: float | None) -> Any:
-    """Return a reduction that takes `initial=` and `where=`."""
-
-    def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
-        fill = initial if identity is None else identity
-        if where is not True and fill is None:
-            raise ArgumentError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
-        a = where_chosen(a, where, fill)
-        if not a.size and identity is None and initial is not None:
-            return np.sum(a, axis=axis, keepdims=keepdims) + initial
-        z = reduce(a, axis=axis, keepdims=keepdims)
-        return z if initial in (None, identity) else combine(z, initial)
-
-    return extended
-
-
-@in_single
-def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
-    """Return the mean of the entries for which `where` holds."""
-    total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
-    return divide_by_count(total, count_chosen(a, axis, keepdims, where))
-
-
-def divide_by_count(total: Any, numbers: Any) -> Any:
-    """Divide totals by integers; totals of floats keep their dtype, which integers would promote."""
-    return (total / numbers).astype(total.dtype) if total.dtype.kind == "f" else total / numbers
-
-
-def count_chosen(a: Any, axis: Any, keepdims: bool, where: Any) -> Any:
-    """Return the number of entries for which `where` holds."""
-    return np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims)
-
-
-def with_deviations(total: Any, freedom_of: Any) -> Any:
-    """Return a measure of spread that takes `where=`, `correction=` and `mean=`."""
-
-    def extended(
-        a: Any,
-        axis: Any = None,
-        *,
-        ddof: float = 0,
-        keepdims: bool = False,
-        correction: float | None = None,
-        where: Any = True,
-        mean: Any = None,
-    ) -> Any:
-        a = as_array(a)
-        mean = mean_of_chosen(a, axis, keepdims=True, where=where) if mean is None else mean
-        freedom = np.maximum(count_chosen(a, axis, keepdims, where) - ddof_of(ddof, correction), 0)
-        return divide_by_count(total(where_chosen(a - mean, where, 0), axis, keepdims), freedom_of(freedom))
-
-    return extended
-
-
-def sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
-    """Return the sum of the squares."""
-    return np.sum(x * x, axis=axis, keepdims=keepdims)
-
-
-def root_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
-    """Return the root of the sum of squares, as a norm: its slope is then 0 where all entries are 0, and not nan."""
-    axes = axes_of(x, scalar_axis(x, axis))
-    z = np.linalg.norm(merged_axes(x, axes), axis=-1)
-    return np.expand_dims(z, axes) if keepdims else z
-
-
 CASES = [
     example(D(3, 4)),
     example(D(3, 4), 0),
@@ -170,8 +84,8 @@ CASES = [
 ]
 
 
-def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts: Any) -> Primitive:
-    """Return a row for the reduction by a ufunc; `identity` is its result for no entries, or None."""
+def reduction(function: Any, rule: Any, by: Any, **facts: Any) -> Primitive:
+    """Return a row for the reduction by a ufunc."""
 
     @functools.wraps(function)  # programs print what it wraps
     def kernel(a: Any, axis: Any, keepdims: bool) -> Any:
@@ -180,8 +94,7 @@ def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts
             return by.reduce(a, axis, None, None, keepdims)
         return function(a, axis=axis, keepdims=keepdims)
 
-    extended = with_initial(function, by, identity)
-    return Primitive(function, rule, bind=over, kernel=kernel, extended=extended, examples=CASES, reduction=by, **facts)
+    return Primitive(function, rule, bind=over, kernel=kernel, examples=CASES, reduction=by, **facts)
 
 
 # Sums and averages.
@@ -189,14 +102,12 @@ sum = reduction(
     np.sum,
     lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims), x.shape),
     np.add,
-    0,
     onnx="ReduceSum",
 )
 mean = Primitive(
     np.mean,
     lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims) / reduced_count(x, z), x.shape),
     bind=mean_over,
-    extended=mean_of_chosen,
     examples=CASES,
     onnx="ReduceMean",
 )
@@ -221,7 +132,8 @@ def _std_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> An
 
 def _var_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
     """Return the variance, written with rows."""
-    total = sum_of_squares(x - np.mean(x, axis=axis, keepdims=True), axis, keepdims)
+    deviation = x - np.mean(x, axis=axis, keepdims=True)
+    total = np.sum(deviation * deviation, axis=axis, keepdims=keepdims)
     return total / builtins.max(reduced_count(x, total) - ddof, 0)
 
 
@@ -232,10 +144,8 @@ def _std_rows(x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
 
 SPREADS = [*CASES[:-1], example(D(3, 4), ddof=1), example(D(2, 3, 4), axis=(0, -1), ddof=1.5)]
 SPREAD: dict[str, Any] = {"bind": over_free, "exact": False, "examples": SPREADS}
-var = Primitive(
-    np.var, _var_x, extended=with_deviations(sum_of_squares, np.positive), decomposition=_var_rows, **SPREAD
-)
-std = Primitive(np.std, _std_x, extended=with_deviations(root_of_squares, np.sqrt), decomposition=_std_rows, **SPREAD)
+var = Primitive(np.var, _var_x, decomposition=_var_rows, **SPREAD)
+std = Primitive(np.std, _std_x, decomposition=_std_rows, **SPREAD)
 
 
 # Products.
@@ -259,7 +169,7 @@ def _prod_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 PRODUCT = "g times the product of the other entries"
-prod = reduction(np.prod, _prod_x, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
+prod = reduction(np.prod, _prod_x, np.multiply, onnx="ReduceProd", gloss=PRODUCT)
 
 
 # Extremes.
@@ -271,16 +181,11 @@ def _extreme_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.where(extreme, expand_reduced(g, axis, keepdims) / sharing, expand_reduced(rest, axis, keepdims))
 
 
-max = reduction(np.max, _extreme_x, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
-min = reduction(np.min, _extreme_x, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
+max = reduction(np.max, _extreme_x, np.maximum, also=(np.amax,), onnx="ReduceMax")
+min = reduction(np.min, _extreme_x, np.minimum, also=(np.amin,), onnx="ReduceMin")
 
 
 # Logarithms of sums of exponentials, without overflow.
-
-
-def without_inf(x: Any) -> Any:
-    """Replace infinities by 0, so that subtracting from an equal infinity gives no nan."""
-    return np.where(np.isinf(x), 0, x)
 
 
 def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
@@ -327,15 +232,10 @@ logaddexp2 = Elementwise(
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     """Return log(sum(exp(x))) without overflow."""
-    top = without_inf(np.max(x, axis=axis, keepdims=True))
+    top = np.max(x, axis=axis, keepdims=True)
+    top = np.where(np.isinf(top), 0, top)  # subtracting from an equal infinity would give nan
     z = top + np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True))
     return z if keepdims else np.squeeze(z, axis)
-
-
-def _quiet_logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    """Return the same without a warning about log(0), or about the other entries where one is inf."""
-    with np.errstate(divide="ignore", over="ignore"):  # all entries may be -inf, and so the result
-        return _logsumexp(x, axis, keepdims)
 
 
 def _logsumexp_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -348,7 +248,8 @@ logsumexp = Primitive(
     _logsumexp,
     _logsumexp_x,
     bind=over,
-    kernel=in_single(_quiet_logsumexp),
+    # Of log(0) no warning: all entries may be -inf, and so the result. Nor of the other entries where one is inf.
+    kernel=in_single(np.errstate(divide="ignore", over="ignore")(_logsumexp)),
     decomposition=_logsumexp,
     exact=False,
     single=True,
@@ -360,3 +261,307 @@ logsumexp = Primitive(
 all = NonDifferentiable(np.all)
 any = NonDifferentiable(np.any)
 count_nonzero = NonDifferentiable(np.count_nonzero)
+
+
+# Running totals, and differences.
+
+
+def _bind_running(a: Any, axis: Any = None) -> Bound:
+    """Bind; without an axis, and for a 0-d array, ravel."""
+    if axis is None or scalar_axis(a, axis) is None:
+        return (np.reshape(a, -1),), {"axis": 0}
+    return (a,), {"axis": axis}
+
+
+RUNNING = [example(D(3, 4)), example(D(3, 4), 0), example(D(2, 5, 2), axis=-2), example(D(7), axis=0)]
+
+cumsum = Primitive(
+    np.cumsum,
+    lambda g, z, x, axis: np.flip(np.cumsum(np.flip(g, axis), axis=axis), axis),
+    bind=_bind_running,
+    examples=RUNNING,
+    onnx="CumSum",
+)
+
+
+def shifted(x: Any, step: int) -> Any:
+    """Move the entries `step` places toward the beginning of the last axis; the end is filled with 0."""
+    return np.concatenate([x[..., step:], np.zeros_like(x[..., :step])], -1)
+
+
+def _cumprod_x(g: Any, z: Any, x: Any, axis: int) -> Any:
+    """The sum of g_k z_k / x_i over k >= i, by doubling, and without a division by x_i, which may be 0."""
+    g, z, x = (np.swapaxes(part, axis, -1) for part in (g, z, x))
+    before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
+    between = shifted(x, 1)
+    step = 1
+    # Here g_i is the sum of g_k x_{i+1} ... x_k over i <= k < i + step, and between_i is x_{i+1} ... x_{i+step}.
+    while step < x.shape[-1]:
+        g = g + between * shifted(g, step)
+        between = between * shifted(between, step)
+        step *= 2
+    return np.swapaxes(before * g, axis, -1)
+
+
+cumprod = Primitive(
+    np.cumprod,
+    _cumprod_x,
+    bind=_bind_running,
+    examples=RUNNING,
+    gloss="for each entry, the sum over later products of g * product / entry",
+)
+
+
+def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
+    """The running total as in the array API standard: needs an axis, and may include the initial value."""
+    x = as_array(x)
+    if axis is None:
+        if x.ndim > 1:
+            name = f"cumulative_{total.name.removeprefix('cum')}"  # of cumsum or cumprod
+            raise ShapeError(f"{name} of an array of shape {x.shape} needs axis=, an integer.")
+        axis = 0
+    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    totals = total(x, axis=axis)
+    if not include_initial:
+        return totals
+    # A sum has length 1 along the axis, also if the axis is empty.
+    first = np.full_like(np.sum(totals, axis=axis, keepdims=True), start)
+    return np.concatenate([first, totals], axis)
+
+
+def cumulative_sum(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
+    """The running sum along an axis; with `include_initial` it begins with 0."""
+    return cumulative(cumsum, 0, x, axis, include_initial)
+
+
+def cumulative_prod(x: Any, /, *, axis: Any = None, include_initial: bool = False) -> Any:
+    """The running product along an axis; with `include_initial` it begins with 1."""
+    return cumulative(cumprod, 1, x, axis, include_initial)
+
+
+def axis_slice(x: Any, axis: int, where: slice) -> Any:
+    """A slice along one axis."""
+    return x[(slice(None),) * (axis % x.ndim) + (where,)]
+
+
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Each entry along an axis less the one before it, n times over."""
+    if n < 0:
+        raise ArgumentError(f"np.diff: n={n} is how many times to take differences; it cannot be negative.")
+    a = as_array(a)
+    axis = normalize_axis_index(axis, a.ndim)
+    single = axis_slice(a, axis, slice(0, 1)).shape
+    ends = [end if end is None or np.ndim(end) else np.broadcast_to(end, single) for end in (prepend, append)]
+    if n and builtins.any(end is not None for end in ends):
+        a = np.concatenate([x for x in (ends[0], a, ends[1]) if x is not None], axis)
+    for _ in range(n):
+        difference = np.not_equal if a.dtype == bool else np.subtract
+        a = difference(axis_slice(a, axis, slice(1, None)), axis_slice(a, axis, slice(None, -1)))
+    return a
+
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral of y along an axis by the trapezoidal rule, over the points x or steps of dx."""
+    y = as_array(y)
+    steps = dx
+    if x is not None:
+        points = as_array(x)
+        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)  # one-dimensional points lie along `axis` of y
+    axis = normalize_axis_index(axis, y.ndim)
+    if x is not None and points.ndim == 1:
+        steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis))
+    return np.sum(steps * (axis_slice(y, axis, slice(1, None)) + axis_slice(y, axis, slice(None, -1))) / 2, axis=axis)
+
+
+# Order statistics.
+
+
+def ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The largest entry less the smallest."""
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+def sorted_last(a: Any, axes: tuple[int, ...]) -> Any:
+    """The entries along some axes, sorted, as the last axis."""
+    return np.sort(merged_axes(a, axes), axis=-1)
+
+
+def unless_nan(result: Any, entries: Any) -> Any:
+    """The result; where an entry is nan their maximum, whose gradient is nan for each entry."""
+    if not entries.shape[-1]:
+        return result
+    # `entries` are sorted, so a nan is at the end. np.max gives nan too, and sends nan to all entries in backward.
+    return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
+
+
+def median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The middle entry in ascending order, or the mean of the two middle ones."""
+    axes = axes_of(a, axis)
+    entries = sorted_last(a, axes)
+    n = entries.shape[-1]
+    middle = np.mean(entries[..., builtins.max(n - 1, 0) // 2 : n // 2 + 1], axis=-1)
+    result = unless_nan(middle, entries)
+    return np.expand_dims(result, axes) if keepdims else result
+
+
+def interpolated(entries: Any, position: float) -> Any:
+    """The entry at a position along the last axis, interpolated linearly between entries."""
+    low = math.floor(position)
+    lower = entries[..., low]
+    if position == low:
+        return lower
+    upper, share = entries[..., low + 1], position - low
+    # From the nearer of the two, as NumPy does: between -inf and 1, the other way is inf - inf.
+    if share < 0.5:
+        return lower + (upper - lower) * share
+    return upper - (upper - lower) * (1 - share)
+
+
+def quantile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
+    """The q-quantile, by any of NumPy's methods; no gradient in q."""
+    axes = axes_of(a, axis)
+    entries = sorted_last(a, axes)
+    q = q if type(q) in (int, float) else np.asarray(q)
+    # The quantile of 0, 1, ..., n - 1 is the position of the quantile among n sorted entries, for each method.
+    positions = np.asarray(np.quantile(np.arange(entries.shape[-1]), q, method=method))
+    dtype = np.quantile(np.zeros(1, entries.dtype), q, method=method).dtype
+    # An array q widens float32, as it does in NumPy; a number does not.
+    entries = entries if dtype == entries.dtype else entries.astype(dtype)
+    found = [unless_nan(interpolated(entries, position), entries) for position in positions.ravel().tolist()]
+    if keepdims:
+        found = [np.expand_dims(result, axes) for result in found]
+    return np.reshape(np.stack(found), positions.shape + found[0].shape) if positions.ndim else found[0]
+
+
+def percentile(a: Any, q: Any, axis: Any = None, *, method: Any = "linear", keepdims: bool = False) -> Any:
+    """The q-th percentile; no gradient in q."""
+    q = q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
+    return quantile(a, q, axis, method=method, keepdims=keepdims)
+
+
+# Weighted means.
+def check_weights(total: Any) -> Any:
+    """Return the sum of weights; raise if it is 0, as NumPy does."""
+    if np.any(total == 0):
+        raise ZeroWeightsError("np.average: the weights sum to zero, so there is no mean. Leave these entries out.")
+    return total
+
+
+weights_sum = Primitive(check_weights, lambda g, z, x: g, views=True, examples=[example(D(3, domain=(0.5, 2)))])
+
+
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    """The mean in which each entry counts by its weight; with `returned`, the sum of the weights besides."""
+    a = as_array(a)
+    axes_of(a, axis)  # raises for an axis that does not exist; np.sum of a 0-d array accepts axis=0
+    if weights is None:
+        result = np.mean(a, axis=axis, keepdims=keepdims)
+        return (result, np.full_like(result, reduced_count(a, result))) if returned else result
+    weights = aligned(as_array(weights), a, axis)
+    total = weights_sum(np.sum(weights, axis=axis, keepdims=keepdims))
+    result = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (result, np.broadcast_to(total, result.shape)) if returned else result
+
+
+def aligned(weights: Any, a: Any, axis: Any) -> Any:
+    """Reshape weights given for some axes only, so that they broadcast against the entries."""
+    if weights.shape == a.shape:
+        return weights
+    axes = () if axis is None else axes_of(a, axis)
+    if weights.shape != tuple(a.shape[k] for k in axes):
+        raise ShapeError(f"np.average: weights of shape {weights.shape} do not fit axis={axis} of a shape {a.shape}.")
+    shape = [a.shape[k] if k in axes else 1 for k in range(a.ndim)]
+    return np.reshape(np.transpose(weights, np.argsort(axes).tolist()), shape)
+
+
+# Reductions of the entries that are not nan.
+
+
+def with_for_nan(value: float, a: Any) -> Any:
+    """The entries, with a value in place of nan."""
+    return np.where(np.isnan(a), value, a)
+
+
+def nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The sum of the entries that are not nan."""
+    return np.sum(with_for_nan(0, a), axis=axis, keepdims=keepdims)
+
+
+def nanprod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The product of the entries that are not nan."""
+    return np.prod(with_for_nan(1, a), axis=axis, keepdims=keepdims)
+
+
+def nancumsum(a: Any, axis: Any = None) -> Any:
+    """The running sum, in which nan counts as 0."""
+    return np.cumsum(with_for_nan(0, a), axis=axis)
+
+
+def nancumprod(a: Any, axis: Any = None) -> Any:
+    """The running product, in which nan counts as 1."""
+    return np.cumprod(with_for_nan(1, a), axis=axis)
+
+
+def extreme(reduce: Any, beyond: float, a: Any, axis: Any, keepdims: bool) -> Any:
+    """The extreme of the entries that are not nan; nan, where there is none."""
+    a = as_array(a)
+    if a.dtype.kind not in "fc":  # integers have no nan; np.where with inf would make them floats
+        return reduce(a, axis=axis, keepdims=keepdims)
+    found = reduce(with_for_nan(beyond, a), axis=axis, keepdims=keepdims)
+    return np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), math.nan, found)
+
+
+def nanmax(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The largest of the entries that are not nan."""
+    return extreme(np.max, -math.inf, a, axis, keepdims)
+
+
+def nanmin(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The smallest of the entries that are not nan."""
+    return extreme(np.min, math.inf, a, axis, keepdims)
+
+
+def count_numbers(a: Any, axis: Any, keepdims: bool) -> Any:
+    """Return the number of entries that are not nan."""
+    return np.sum(np.logical_not(np.isnan(a)), axis=axis, keepdims=keepdims)
+
+
+def divide_by_count(total: Any, numbers: Any) -> Any:
+    """Divide totals by integers; totals of floats keep their dtype, which integers would promote."""
+    return (total / numbers).astype(total.dtype) if total.dtype.kind == "f" else total / numbers
+
+
+@in_single
+def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The mean of the entries that are not nan."""
+    return divide_by_count(nansum(a, axis, keepdims=keepdims), count_numbers(a, axis, keepdims))
+
+
+def nan_spread(total: Any, freedom_of: Any, a: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
+    """A measure of spread of the entries that are not nan; nan, where no degree of freedom is left."""
+    a = as_array(a)
+    count = count_numbers(a, axis, keepdims)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where count <= ddof, the result is replaced by nan below
+        deviations = np.where(np.isnan(a), 0, a - nanmean(a, axis, keepdims=True))
+        found = divide_by_count(total(deviations), freedom_of(np.maximum(count - ddof, 0)))
+    return np.where(count > ddof, found, math.nan)
+
+
+def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The variance of the entries that are not nan."""
+
+    def total(x: Any) -> Any:
+        return np.sum(x * x, axis=axis, keepdims=keepdims)
+
+    return nan_spread(total, np.positive, a, axis, ddof, keepdims)
+
+
+def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The standard deviation of the entries that are not nan: a norm, as its slope is 0 where all are equal."""
+
+    def total(x: Any) -> Any:
+        axes = axes_of(x, scalar_axis(x, axis))
+        z = np.linalg.norm(merged_axes(x, axes), axis=-1)
+        return np.expand_dims(z, axes) if keepdims else z
+
+    return nan_spread(total, np.sqrt, a, axis, ddof, keepdims)

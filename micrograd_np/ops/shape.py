@@ -15,8 +15,7 @@ from ..core.backward import unbroadcast
 from ..core.errors import ArgumentTypeError, ShapeError, check_shape
 from ..core.tensor import Tensor
 from .indexing import scatter
-from .primitive import Bound, Outputs, Primitive, StaticOp, Variadic, as_array, constant_like, example, implements
-from .primitive import Drawn as D
+from .primitive import Bound, D, Outputs, Primitive, StaticOp, Variadic, as_array, constant_like, example
 
 
 def _same(x: Any) -> Any:
@@ -133,7 +132,7 @@ def _like(make: Callable[..., Any], doc: str) -> Callable[..., Any]:
 
     like.__name__ = like.__qualname__ = make.__name__
     like.__doc__ = doc
-    return implements(make)(like)
+    return like
 
 
 zeros_like = _like(np.zeros_like, "Zeros of x's shape and dtype; no gradient passes.")
@@ -141,7 +140,6 @@ ones_like = _like(np.ones_like, "Ones of x's shape and dtype; no gradient passes
 empty_like = _like(np.empty_like, "An uninitialised array of x's shape and dtype; no gradient passes.")
 
 
-@implements(np.full_like)
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None
 ) -> Any:
@@ -217,7 +215,6 @@ flatten = Primitive(
 )
 
 
-@implements(np.ravel)
 def ravel(x: Any, order: Any = "C") -> Any:
     """The entries along one axis."""
     return np.reshape(x, -1, order=order)
@@ -242,19 +239,16 @@ squeeze = Primitive(
 )
 
 
-@implements(np.atleast_1d)
 def atleast_1d(*arrays: Any) -> Any:
     """Arrays of one axis or more."""
     return map_arrays(arrays, lambda x: x if x.ndim > 0 else np.reshape(x, 1))
 
 
-@implements(np.atleast_2d)
 def atleast_2d(*arrays: Any) -> Any:
     """Arrays of two axes or more; a vector becomes a row."""
     return map_arrays(arrays, lambda x: x if x.ndim > 1 else np.reshape(x, (1, -1)))
 
 
-@implements(np.atleast_3d)
 def atleast_3d(*arrays: Any) -> Any:
     """Arrays of three axes or more; a vector goes along the middle one, a matrix along the first two."""
     return map_arrays(
@@ -317,7 +311,6 @@ swapaxes = Primitive(
 )
 
 
-@implements(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any) -> Any:
     """The last two axes exchanged."""
     return np.swapaxes(x, -1, -2)
@@ -329,13 +322,11 @@ def in_order_of(move: Callable[..., Any], x: Any, *how: Any) -> Any:
     return np.transpose(x, move(np.empty(range(x.ndim)), *how).shape)
 
 
-@implements(np.moveaxis)
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """The axes at `source` moved to `destination`."""
     return in_order_of(np.moveaxis, x, source, destination)
 
 
-@implements(np.rollaxis)
 def rollaxis(x: Any, axis: int, start: int = 0) -> Any:
     """One axis moved to before the axis that was at `start`."""
     return in_order_of(np.rollaxis, x, axis, start)
@@ -352,19 +343,16 @@ flip = Primitive(
 )
 
 
-@implements(np.fliplr)
 def fliplr(x: Any) -> Any:
     """The columns in the other order."""
     return np.flip(x, 1)
 
 
-@implements(np.flipud)
 def flipud(x: Any) -> Any:
     """The rows in the other order."""
     return np.flip(x, 0)
 
 
-@implements(np.rot90)
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """The plane of two axes, turned k times by 90 degrees from the first towards the second."""
     x = as_array(x)
@@ -400,7 +388,6 @@ broadcast_to = Primitive(
 )
 
 
-@implements(np.broadcast_arrays)
 def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """The arrays in the shape that they broadcast to."""
     given = [as_array(x) for x in arrays]
@@ -425,7 +412,6 @@ def diagonal_slice(rows: int, columns: int, offset: int) -> slice:
     return slice(start, start + length * (columns + 1), columns + 1) if length else slice(0, 0)
 
 
-@implements(np.diagonal)
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonal of the matrices in two axes, as the last axis."""
     x = as_array(x)
@@ -435,13 +421,11 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return np.reshape(matrices, (*others, rows * columns))[..., diagonal_slice(rows, columns, offset)]
 
 
-@implements(np.linalg.diagonal)
 def linalg_diagonal(x: Any, *, offset: int = 0) -> Any:
     """The diagonal of the matrices in the last two axes."""
     return np.diagonal(x, offset, -2, -1)
 
 
-@implements(np.diagflat)
 def diagflat(x: Any, k: int = 0) -> Any:
     """A square matrix with the entries on a diagonal, and zeros elsewhere."""
     x = np.ravel(as_array(x))
@@ -449,7 +433,6 @@ def diagflat(x: Any, k: int = 0) -> Any:
     return np.reshape(scatter(x, diagonal_slice(side, side, k), (side * side,)), (side, side))
 
 
-@implements(np.diag)
 def diag(x: Any, k: int = 0) -> Any:
     """The diagonal of a matrix; the matrix with a vector on its diagonal."""
     x = as_array(x)
@@ -458,15 +441,13 @@ def diag(x: Any, k: int = 0) -> Any:
     return np.diagonal(x, k) if x.ndim == 2 else np.diagflat(x, k)
 
 
-def _bind_triangle(x: Any, k: int = 0) -> Bound:
-    """The diagonal to begin from."""
-    return (x,), {"k": k}
-
-
-TRIANGLES = [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)]
-
-tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
-triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), bind=_bind_triangle, broadcasts=True, examples=TRIANGLES)
+TRIANGLE: dict[str, Any] = {
+    "bind": lambda x, k=0: ((x,), {"k": k}),
+    "broadcasts": True,
+    "examples": [example(D(3, 4)), example(D(2, 4, 3), k=-1), example(D(3), k=1)],
+}
+tril = Primitive(np.tril, lambda g, z, x, k: np.tril(g, k), **TRIANGLE)
+triu = Primitive(np.triu, lambda g, z, x, k: np.triu(g, k), **TRIANGLE)
 
 diag_indices_from = StaticOp(np.diag_indices_from, examples=[example(D(3, 3))])
 tril_indices_from = StaticOp(np.tril_indices_from, examples=[example(D(3, 4), 1)])

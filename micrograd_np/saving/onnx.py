@@ -21,9 +21,9 @@ from ..core.names import format_location
 from ..custom import CustomOp
 from ..nn.module import Module
 from ..nn.validation import import_extra
+from ..ops.convolution import count_steps, tap_indices
 from ..ops.dense import _MIDDLE, _NEAR
 from ..ops.indexing import Slot, complete_index
-from ..ops.windows import count_steps, tap_indices
 from ..program.ir import ARRAY, CONSTANT, TENSOR, Step, Value, draws
 from ..program.record import record
 from ..program.simplify import simplified

@@ -8,7 +8,7 @@ from micrograd_np.drawing import draw
 from micrograd_np.expressions.phrases import Phrase, literal, short, shortened
 from micrograd_np.expressions.rules import read_rule
 from micrograd_np.ops import TABLE
-from micrograd_np.ops.conv import conv
+from micrograd_np.ops.convolution import conv
 
 X, Y = np.array([[0.5, 1.5], [2.0, 1.0]]), np.array([[1.5, 0.5], [1.0, 3.0]])
 

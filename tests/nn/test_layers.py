@@ -401,7 +401,10 @@ BAD = [
         r"conv1d with weight \(1, 4, 3\) float64 and groups=1 takes 4 channels on axis 1",
     ),
     (lambda: nn.Conv2d(3, 1, 1)(FEW), "conv2d takes x"),
-    (lambda: nn.Conv1d(2, 4, 3, padding="same")(FEW), r"conv1d takes x \(N, C, L\) .* Add a missing axis .* x\[None\]"),
+    (
+        lambda: nn.Conv1d(2, 4, 3, padding="same")(FEW),
+        r"conv1d takes x \(N, C, L\).* Add a missing axis .* x\[None\]",
+    ),
     (
         lambda: nn.AdaptiveAvgPool1d(2)(FEW),
         r"AdaptiveAvgPool1d takes x \(N, C, L\) .* x\[None\]",

@@ -173,9 +173,9 @@ def test_scatter_of_lists(values, index, shape, expected):
 
 
 WRONG = [
-    ("mg.scatter(x, [0, 1], (3,))", ValueError, r"\(3,\) do not fit the entries of shape \(2,\)"),
-    ("mg.scatter(x, 0, (3, 2))", ValueError, r"\(3,\) do not fit the entries of shape \(2,\)"),
-    ("mg.scatter(x[None], 0, (2, 3))", ValueError, r"\(1, 3\) do not fit the entries of shape \(3,\)"),
+    ("mg.scatter(x, [0, 1], (3,))", ValueError, r"\(3,\)  and requested shape \(2,\)"),
+    ("mg.scatter(x, 0, (3, 2))", ValueError, r"\(3,\)  and requested shape \(2,\)"),
+    ("mg.scatter(x[None], 0, (2, 3))", ValueError, r"more dimensions than allowed"),
     ("mg.scatter(x, [0, 1, 7], (3,))", IndexError, "index 7 is out of bounds"),
     ("mg.scatter(x, [0, 1, -4], (3,))", IndexError, "index -4 is out of bounds"),
     ("mg.scatter(x, ([0, 1, 0], [0, 0, 0]), (3,))", IndexError, "too many indices"),

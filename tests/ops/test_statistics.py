@@ -39,7 +39,6 @@ ODD += [X[0].astype(np.float16), X[0].astype(np.float32), np.zeros((2, 1))]
 NUMPYS = [
     np.nanmax,
     np.nanmin,
-    lambda x: np.nanmax(x, axis=0, initial=x.dtype.type(1)),
 ]
 NUMPYS += [
     lambda x: np.percentile(x * 1, 0),
@@ -173,30 +172,3 @@ def test_errors():
         np.quantile(t, q)
     with pytest.raises(TypeError, match="weights"):
         np.quantile(t, 0.5, weights=W)
-
-
-CHOSEN = np.array([[True, False, True], [True, True, False]])
-KEYWORDS = [
-    (np.nansum, {"initial": 2.5}),
-    (np.nansum, {"where": CHOSEN, "axis": 0}),
-    (np.nanprod, {"initial": 2.5, "where": CHOSEN}),
-    (np.nanmax, {"initial": 1.5, "where": CHOSEN}),
-    (np.nanmin, {"initial": 1.5, "axis": 1}),
-    (np.nanmean, {"where": CHOSEN, "keepdims": True}),
-    (np.nanvar, {"where": CHOSEN}),
-    (np.nanvar, {"correction": 1}),
-    (np.nanstd, {"correction": 1, "axis": 1}),
-    (np.nanvar, {"mean": np.array([[1.0], [2.0]]), "axis": 1}),
-]
-
-
-@pytest.mark.parametrize(("f", "options"), KEYWORDS)
-def test_numpys_keywords_of_reductions_without_nan(f, options):
-    x = np.array([[1.0, 4.0, np.nan], [2.0, -3.0, 0.5]])
-    np.testing.assert_allclose(f(mg.Tensor(x), **options).data, f(x, **options), rtol=1e-14)
-    gradient = mg.grad(lambda x: np.sum(f(x, **options)))(x)
-    for at in np.argwhere(~np.isnan(x)):
-        step = np.zeros_like(x)
-        step[tuple(at)] = 1e-6
-        slope = (np.sum(f(x + step, **options)) - np.sum(f(x - step, **options))) / 2e-6
-        assert gradient[tuple(at)] == pytest.approx(slope, abs=1e-8, rel=1e-6)

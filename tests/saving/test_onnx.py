@@ -88,7 +88,6 @@ MODELS = {
     "conv1d": (nn.Conv1d(2, 4, 3, rng=RNG, dtype="f4"), RNG.normal(size=(3, 2, 8)).astype("f4")),
     "max pool": (nn.MaxPool2d(3, stride=2, padding=1), images()),
     "average pool": (nn.AvgPool2d((3, 2), stride=2, padding=1), images()),
-    "average pool of what is there": (nn.AvgPool2d(3, padding=1, count_include_pad=False), images()),
     "batch norm": (nn.BatchNorm2d(2, dtype="f4").eval(), images()),
     "layer norm": (nn.Sequential(nn.LayerNorm((2, 4))), RNG.normal(size=(3, 2, 4))),
     "embedding": (nn.Embedding(10, 4, rng=RNG), np.array([[1, 2, 9], [0, 0, 3]])),
