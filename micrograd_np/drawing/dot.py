@@ -1,4 +1,7 @@
-"""A scene as DOT source: a table for each box, an arrow for each use of a value, a frame for each scope."""
+"""A scene as DOT source: a table for each box, an arrow for each use of a value, a frame for each scope.
+
+Graphviz renders it as SVG, PNG or PDF.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+from ..core.errors import UsageError
 from ..core.names import printable
 from .graph import Scope
-from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
+from .preview import DARK, DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
 from .scene import Edge, Node, Scene
 from .text import clip, output_lines, shape, undrawn
 
@@ -288,3 +292,81 @@ def speaks_of_z(scene: Scene) -> bool:
     """Return whether a rule calls an operation's result z, and no value of the user has that name."""
     users = any(node.name == "z" for node in scene.nodes)
     return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
+
+
+# DOT source as SVG, PNG or PDF, by graphviz-pure or the system's Graphviz.
+
+# Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
+HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
+LINK = 'href="#"'
+# Text is measured in bytes, of which … has three. What stands for it meanwhile is as wide as a dot, and in no name.
+DOTS, STAND_IN = "…", "\x7f."
+TITLE = re.compile(rb'(<g id="clust\d+" class="cluster">(?:(?!</g>).)*?)(<text.*?</text>\n)', re.DOTALL)
+FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
+SIZE = re.compile(rb'(width|height)="([\d.]+)pt"')
+SCALE = 1.1  # pixels for a point: formulas are as large as small print
+# An arrow with two heads: the first is where the gradient goes, the second where the value goes.
+HEADS_OF_EDGE = re.compile(rb'(class="edge">(?:(?!</g>).)*?<polygon)((?:(?!</g>).)*?<polygon)', re.DOTALL)
+DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same picture is the same bytes
+
+
+def engine(format: str) -> str:
+    """The layout program: graphviz-pure beside Python, which draws alike everywhere, else a system `dot`."""
+    import shutil
+    import sysconfig
+
+    scripts = sysconfig.get_path("scripts")
+    pure = shutil.which("graphviz-pure", path=scripts) if format != "pdf" else None
+    if found := pure or shutil.which("dot"):
+        return found
+    if format == "pdf":
+        raise UsageError(
+            "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
+            "or save as .svg or .png."
+        )
+    raise UsageError(
+        f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. Install one with "
+        "`pip install graphviz-pure`, or your system's graphviz package. DOT source (.dot), Mermaid (.mmd) and text "
+        "(.txt) need none."
+    )
+
+
+def render(source: str, format: str, dpi: int = 96) -> bytes:
+    """A drawing of DOT source, in the format's bytes; `dpi` is a PNG's."""
+    import subprocess
+
+    command = [engine(format), f"-T{format}"]
+    if format == "png":
+        command.append(f"-Gdpi={dpi}")
+    elif format == "svg":
+        source = HANDLE.sub(rf"\1 {LINK}", source).replace(DOTS, STAND_IN)
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise UsageError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
+    if format == "svg":
+        return styled(done.stdout)
+    return DATE.sub(rb"\g<1>19800101000000", done.stdout) if format == "pdf" else done.stdout
+
+
+def styled(svg: bytes) -> bytes:
+    """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
+    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(f" xlink:{LINK}".encode(), b"")
+    svg = svg.replace(STAND_IN.encode(), DOTS.encode())
+    svg = HEADS_OF_EDGE.sub(rb'\1 class="back"\2 class="to"', svg)
+    svg = SIZE.sub(lambda found: b'%s="%.0f"' % (found[1], SCALE * float(found[2])), svg, count=2)
+    svg = svg.replace(b"<svg ", FITTING, 1)
+    titles = b"".join(found[2] for found in TITLE.finditer(svg))  # go over the arrows that cross them
+    svg = TITLE.sub(rb"\1", svg)
+    start, end = svg.index(b">", svg.index(b"<svg")) + 1, svg.rindex(b"</g>")
+    over = b'<g class="titles">\n' + titles + b"</g>\n" if titles else b""
+    return svg[:start] + b"\n" + style().encode() + svg[start:end] + over + svg[end:]
+
+
+def style() -> str:
+    """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
+    fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"
+    halo = f".edge text,.titles text{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;stroke:{PAPER}}}"
+    swaps = f".edge text,.titles text{{stroke:{DARK[PAPER]}}}" + "".join(
+        f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
+    )
+    return f"<style>text{{font-family:{fonts}}}{halo}@media (prefers-color-scheme:dark){{{swaps}}}</style>"

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Tensor
-from .dot import cell_table, facts
+from .dot import FITTING, cell_table, facts
 from .graph import kind
-from .preview import DARK, FITTING, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
+from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
 from .scene import Edge, Node, Scene
 from .text import clip, label
 from .values import NUDGE, set_value

@@ -168,16 +168,3 @@ DARK = {
     "#6db3e0": "#1f6fa8", "#9bcbeb": "#1c5680", "#c3e0f4": "#18405e", "#e2f0fa": "#152c3f", "#fbfbfb": "#191e25",
     "#fdecdb": "#33241a", "#fcd7b4": "#523318", "#fabc85": "#744416", "#f59c53": "#9a5a17", "#d9a8e6": "#6b3a7a",
 }  # fmt: skip
-
-
-FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
-
-
-def style() -> str:
-    """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
-    fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"
-    halo = f".edge text,.titles text{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;stroke:{PAPER}}}"
-    swaps = f".edge text,.titles text{{stroke:{DARK[PAPER]}}}" + "".join(
-        f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
-    )
-    return f"<style>text{{font-family:{fonts}}}{halo}@media (prefers-color-scheme:dark){{{swaps}}}</style>"
