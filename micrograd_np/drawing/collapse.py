@@ -19,8 +19,6 @@ from .graph import Graph, Scope, common
 FOLD_LOOPS_ABOVE = 40
 FOLD_GROUPS_ABOVE = 120  # a larger picture has no numbers, so modules and scopes are boxes
 MAX_BOXES = 300
-SHOWN_PER_END = 12  # operations that an open fold shows at each end; one whole iteration, if that is longer
-MAX_SHOWN_PER_END = 60  # also of a longer iteration
 MAX_BODY = 256  # boxes in the body of a loop
 MIN_REPEATED = 4  # boxes after the first iteration: a shorter loop is not folded
 # The end of a module's label from its second run or step on, as in `layers.0: Linear, run 2`.
@@ -37,7 +35,6 @@ class Item:
     stop: int
     scope: Scope
     group: str = ""  # the module or scope, if the item is the whole of one
-    body_size: int = 0  # operations in one iteration, if the item is a loop
 
     @property
     def size(self) -> int:
@@ -77,30 +74,6 @@ def single_item(graph: Graph, i: int) -> Item:
 def is_output_or_kept(graph: Graph, place: int) -> bool:
     """Return whether a value is an output or one to keep: neither a loop nor the folded middle takes these in."""
     return place in graph.kept or graph.kinds[place] == "output"
-
-
-def open_item(graph: Graph, items: list[Item], folded: Item) -> list[Item]:
-    """Return the items with one fold opened: its operations in a frame; of many, some at each end and a box between."""
-    shown = min(max(SHOWN_PER_END, folded.body_size), MAX_SHOWN_PER_END)
-    frame = frame_of(folded)
-    depth = len(folded.scope) + bool(folded.group)  # the scopes of a group's operations have its frame already
-    start, stop = folded.start, folded.stop
-    is_long = folded.size > 2 * shown
-    ends = [*range(start, start + shown), *range(stop - shown, stop)] if is_long else range(start, stop)
-    inner = [single_item(graph, i) for i in ends]
-    for item in inner:
-        item.scope = (*frame, *item.scope[depth:])
-    if is_long:
-        middle = range(start + shown, stop - shown)
-        scope = common({(*frame, *graph.scopes[graph.ops[i]][depth:]) for i in middle})
-        inner.insert(shown, middle_item(graph, middle.start, middle.stop, scope))
-    at = items.index(folded)
-    return [*items[:at], *inner, *items[at + 1 :]]
-
-
-def frame_of(item: Item) -> Scope:
-    """Return the scope that stands for a fold when it is open."""
-    return (*item.scope, item.group or item.words)
 
 
 def symbol(x: Any) -> str:
@@ -189,8 +162,8 @@ def loop_item(middle: list[Item], body: list[Item]) -> Item:
         words += [f"{count} × {word}"] if count > 2 else [word] * count
     text = f"({', '.join(words)})" if len(body) > 1 else words[0]
     key = (times, *(item.key for item in body))
-    scope, body_size = common({item.scope for item in middle}), sum(item.size for item in body)
-    return Item(key, f"{times:,} × {text}", middle[0].start, middle[-1].stop, scope, body_size=body_size)
+    scope = common({item.scope for item in middle})
+    return Item(key, f"{times:,} × {text}", middle[0].start, middle[-1].stop, scope)
 
 
 def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:

@@ -179,7 +179,7 @@ def source(scene: Scene, direction: str = "both") -> str:
     )
     clusters: dict[Scope, Any] = {(): digraph}
     for node in scene.nodes:
-        subgraph = cluster(clusters, node.scope, scene.frame)
+        subgraph = cluster(clusters, node.scope)
         subgraph.node(node.id, f"<{box(node, view)}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
@@ -224,13 +224,12 @@ def undrawn_notes(node: Node, view: View) -> list[str]:
     return [*undrawn(node).split(", "), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
 
-def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
-    """Return the subgraph of a scope, inside those of the scopes around it. A page finds an open fold as "open"."""
+def cluster(clusters: dict[Scope, Any], scope: Scope) -> Any:
+    """Return the subgraph of a scope, inside those of the scopes around it."""
     for depth in range(1, len(scope) + 1):
         if scope[:depth] not in clusters:
             inner = type(clusters[()])(f"cluster_{len(clusters)}")
             look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
-            look |= {"id": "open", "color": KINDS["fold"][1]} if scope[:depth] == opened else {}
             inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
             clusters[scope[:depth]] = inner
     return clusters[scope]

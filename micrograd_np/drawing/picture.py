@@ -100,9 +100,7 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        sources = {"": self.dot} | {key: dot.source(each, self.direction) for key, each in self.scene.opened.items()}
-        drawings = {key: dot.render(source, "svg").decode() for key, source in sources.items()}
-        return html.page(self.scene, drawings, self.nudged())
+        return html.page(self.scene, dot.render(self.dot, "svg").decode(), self.nudged())
 
     def player(self, height: int = 640) -> Player:
         """The page that plays the picture, inside a notebook.
@@ -199,7 +197,7 @@ def draw(
     if isinstance(target, Program):
         graph = program_graph(target)
         check_fold(fold, graph, Names())
-        return Picture(scene_of(graph, limit, fold, with_opened=True), "forward")
+        return Picture(scene_of(graph, limit, fold), "forward")
     if (args or kwargs) and not callable(target):
         raise ArgumentTypeError(
             "mg.draw(loss) draws the graph of a tensor, and what follows are the arguments of a function. Write "
@@ -226,7 +224,7 @@ def pictured(
     graph = graph_of(outputs, names)
     check_fold(fold, graph, names)
     leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
-    return Picture(fill(scene_of(graph, limit, fold, with_opened=True)), direction, lambda: nudge(outputs, leaves))
+    return Picture(fill(scene_of(graph, limit, fold)), direction, lambda: nudge(outputs, leaves))
 
 
 def tensors(result: Any) -> list[Tensor]:

@@ -9,18 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import FREED, fitted
 from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
-from .collapse import Item, box_places, fold, frame_of, open_item
+from .collapse import Item, box_places, fold
 from .graph import LEAVES, Graph, Scope, tagging
 
 MAX_TITLE = 28  # letters of a formula that serves as the name of its value
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
 MAX_EDGES = 3  # if more arrows than this leave one box for folds, only the first is drawn
 MAX_OUTPUTS = 4  # values leaving a fold that its box shows
-MAX_OPENED = 40  # folds of a picture that a page can open
 NO_BACKWARD = "no backward yet"  # the state of a value that waits for its gradient
 
 
@@ -81,8 +79,6 @@ class Scene:
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
     program: bool = False  # whether it shows a traced program, which has no numbers
-    opened: dict[str, Scene] = field(default_factory=dict)  # for each fold that a page can open, the scene with it open
-    frame: Scope = ()  # the scope that stands for the open fold
     g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
 
     @property
@@ -122,24 +118,13 @@ class Scene:
         return found
 
 
-def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = (), with_opened: bool = False) -> Scene:
+def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
     """Return the scene of a graph, without numbers: `values.fill` sets them.
 
-    It is folded to about `limit` boxes, and each of the named groups becomes one box. `with_opened` adds the scenes
-    with one fold open.
+    It is folded to about `limit` boxes, and each of the named groups becomes one box. Several arrows from one box to
+    the same fold are one.
     """
     items = fold(graph, limit, groups)
-    scene = build(graph, items)
-    folds = [item for item in items if item.size > 1]
-    for item in folds[:MAX_OPENED] if with_opened else ():
-        opened = build(graph, open_item(graph, items, item))
-        opened.frame = frame_of(item)
-        scene.opened[f"n{graph.ops[item.stop - 1]}"] = opened
-    return scene
-
-
-def build(graph: Graph, items: list[Item]) -> Scene:
-    """Return the scene of some items. Several arrows from one box to the same fold are one."""
     boxes = box_places(graph, items)
     item_of = {int(graph.ops[item.stop - 1]): item for item in items}
     folds = [place for place, item in item_of.items() if item.size > 1]
@@ -275,10 +260,3 @@ def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:
     if hidden_leaves:
         lines.append(f"{hidden_leaves:,} {'leaf' if hidden_leaves == 1 else 'leaves'} that only folded operations use")
     return lines
-
-
-def rules_by_position(x: Any) -> dict[int, Any]:
-    """Return the rules by argument position, for the arguments to which a gradient flows."""
-    if getattr(x, "op", None) is None or x._paths is FREED:
-        return {}
-    return {i: fitted(rule, i, x.op.broadcasts) for i, rule in x._paths}

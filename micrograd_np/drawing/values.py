@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.backward import FREED, fit
+from ..core.backward import FREED, fit, fitted
 from ..core.context import tracing
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray
@@ -18,43 +17,37 @@ from ..expressions import rules
 from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
 from .graph import is_box, ops_of
-from .scene import NO_BACKWARD, Edge, Node, Scene, rules_by_position
-
-Cache = dict[Any, Any]
+from .scene import NO_BACKWARD, Edge, Node, Scene
 
 EARLIER = "from an earlier backward"
 ELSEWHERE = "from elsewhere: another backward, output or write"
 
 
-def fill(scene: Scene, cache: Cache | None = None) -> Scene:
-    """Set the current numbers of a scene's boxes and arrows, also in `scene.opened`, the scenes with one fold open.
+def fill(scene: Scene) -> Scene:
+    """Set the current numbers of a scene's boxes and arrows.
 
-    `cache` is shared by these scenes: it has copies of leaves, and the results of rules. The boxes then let go of
-    their tensors, so a scene can be filled once.
+    The boxes then let go of their tensors, so a scene can be filled once.
     """
     if tracing():
         raise TraceError(
             "mg.draw and mg.explain cannot run inside a function while mg.trace or mg.compile records it: there are no "
             "numbers yet. Draw what it returns, or its program: mg.draw(mg.trace(f)(...))."
         )
-    cache = {} if cache is None else cache
-    for opened in scene.opened.values():
-        fill(opened, cache)
     by_id, incoming = scene.by_id(), scene.incoming_edges()
     z_is_taken = any(node.name == "z" for node in scene.nodes)
     for node in scene.nodes:
-        set_value(node, cache)
+        set_value(node)
         for output in node.outputs:
-            set_value(output, cache)
+            set_value(output)
             output.graph_value = None
     for node in scene.nodes:
         edges = incoming.get(node.id, [])
         if node.members:
-            set_fold_gradients(node, edges, by_id, cache)
+            set_fold_gradients(node, edges, by_id)
         elif node.kind != "fold" and isinstance(node.graph_value, Tensor) and node.graph_value.op is not None:
             for edge in edges:
                 mark_updated(by_id[edge.tail], node.graph_value)
-            set_rules(node, edges, z_is_taken, scene.g, cache)
+            set_rules(node, edges, z_is_taken, scene.g)
     set_differences(scene)
     edge_counts = Counter(edge.tail for edge in scene.edges if edge.has_rule)
     for edge in scene.edges:
@@ -68,18 +61,12 @@ def fill(scene: Scene, cache: Cache | None = None) -> Scene:
     return scene
 
 
-def cached(cache: Cache, key: Any, make: Callable[[], Any]) -> Any:
-    if key not in cache:
-        cache[key] = make()
-    return cache[key]
-
-
-def set_value(node: Node, cache: Cache) -> None:
+def set_value(node: Node) -> None:
     """Set the value, the gradient and the state of one box."""
     x = node.graph_value
     if not isinstance(x, Tensor):
         if node.value is None and x is not None:
-            node.value = cached(cache, id(x), x.copy)
+            node.value = x.copy()
         node.state = node.kind
         node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
         return
@@ -87,7 +74,7 @@ def set_value(node: Node, cache: Cache) -> None:
     if isinstance(x._data, tuple):
         node.state = f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
         return
-    node.value = x._data if x.op is not None else cached(cache, id(x), x._data.copy)
+    node.value = x._data if x.op is not None else x._data.copy()
     node.gradient = as_ndarray(x.grad)
     node.shape, node.dtype = x._data.shape, x._data.dtype
     if node.kind in ("constant", "frozen"):
@@ -105,30 +92,29 @@ def mark_updated(node: Node, user: Tensor) -> None:
         node.state = "updated since"
 
 
-def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str, cache: Cache) -> None:
+def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> None:
     """Write the formula of each rule of an op on its arrow, with the gradient that the rule sends along it."""
     x = node.graph_value
-    if runs_users_code(x):
+    if runs_users_code(x) or x._paths is FREED:
         return
     by_position = {edge.position: edge for edge in edges}
     of_z = node.phrase if node.title or z_is_taken else None  # None: the rules' own z
     names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
     has_gradient = x.grad is not None and is_unwritten(x)
-    g = as_ndarray(x.grad) if has_gradient else ones_for(x._data)
+    g = as_ndarray(x.grad) if has_gradient else None
     z, values = as_used(x)
-    for position, rule in rules_by_position(x).items():
+    for position, plain in x._paths:
         if edge := by_position.get(position):
-            read = partial(rules.read_rule, rule, g, z, values, x.params, names, g_name)
+            rule = fitted(plain, position, x.op.broadcasts)
             with np.errstate(all="ignore"):
-                sent, formula = cached(cache, (id(x), position, g_name, *names), read)
+                sent, formula = rules.read_rule(rule, g, z, values, x.params, names, g_name)
             edge.rule = formula or f"{x.op.name}'s rule for {edge.argument}"
             edge.gradient = only_part(sent) if has_gradient else None
 
 
-def set_fold_gradients(node: Node, edges: list[Edge], by_id: dict[str, Node], cache: Cache) -> None:
+def set_fold_gradients(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
     """Set what a fold sends to each value outside of it."""
-    key = (id(node.members[0]), id(node.members[-1]), len(node.members))
-    sums = cached(cache, key, partial(gradients_sent, node.members))
+    sums = gradients_sent(node.members)
     for edge in edges:
         edge.gradient = only_part(sums.get(id(by_id[edge.tail].graph_value)))
 
@@ -182,11 +168,6 @@ def is_unwritten(x: Tensor) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def ones_for(z: Any) -> Any:
-    """Return a gradient of ones in the shapes of a result, for a formula without numbers."""
-    return type(z)(map(ones_for, z)) if isinstance(z, tuple) else np.ones_like(z)
 
 
 def set_differences(scene: Scene) -> None:

@@ -134,11 +134,14 @@ def read_rule(
 ) -> tuple[Any, str]:
     """Return the result of a rule and its formula.
 
-    `names` are the names of z and of the arguments; for None, the rule's own name is used. If the rule cannot be
+    `names` are the names of z and of the arguments; for None, the rule's own name is used. `g` may be None: then it is
+    ones. If the rule cannot be
     written as a formula, the formula is empty. If the rule fails on these arguments, the result is None as well.
     """
     own = ["z", *argument_names(rule, len(values))]
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
+    if g is None:
+        g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
     try:
         result = rule(wrap(g, Phrase(g_name)), wrap(z, words[0]), *map(wrap, values, words[1:]), **params)
         text = only_output(result) or short(result).text
@@ -214,14 +217,13 @@ def derivative_lines(row: Primitive, case: Example) -> str:
     """Return a line for each rule, such as `dx = g * z` for exp."""
     arrays, params = row.bind(*case.args, **case.kwargs)
     z = row.kernel(*arrays, **params)
-    g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
     rules = [row.rules[0]] if isinstance(row, Variadic) else row.rules
     lines = []
     for position, rule in enumerate(rules):
         if rule is not None:
             names = argument_names(rule, len(arrays))
             with np.errstate(all="ignore"):
-                text = read_rule(rule, g, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
+                text = read_rule(rule, None, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
             lines.append(f"    d{names[position]} = {text or '…'}")
     if not lines:
         return "No gradient passes."
