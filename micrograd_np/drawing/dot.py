@@ -6,7 +6,6 @@ Graphviz renders it as SVG, PNG or PDF.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
@@ -20,36 +19,26 @@ from .text import clip, output_lines, shape, undrawn
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
-@dataclass(frozen=True)
 class View:
     """The choice of what a picture shows: the direction, and the detail for its number of boxes."""
 
-    scene: Scene
-    direction: str
-
-    @property
-    def boxes(self) -> int:
-        return len(self.scene.nodes)
-
-    @property
-    def has_cells(self) -> bool:
-        """Return whether arrays are shown as coloured cells; in a larger picture each is one line."""
-        return self.boxes <= 30
+    def __init__(self, scene: Scene, direction: str) -> None:
+        self.scene = scene
+        self.boxes = len(scene.nodes)
+        self.values, self.gradients = direction != "backward", direction != "forward"
+        self.has_cells = self.boxes <= 30  # arrays are shown as coloured cells; in a larger picture each is one line
+        self.has_text = self.boxes <= 120  # the largest pictures show only the names of boxes
+        self.direction = direction
 
     def shows_cells(self, node: Node) -> bool:
         """Return whether a box shows its arrays as cells; with over 12 boxes, operations need a name."""
         return self.has_cells and (self.boxes <= 12 or bool(node.name) or node.kind != "operation")
 
-    @property
-    def has_text(self) -> bool:
-        """Return whether arrays and rules are shown at all; the largest pictures show only the names of boxes."""
-        return self.boxes <= 120
-
     def arrays(self, node: Node) -> list[tuple[str, Any, str]]:
         """Return the arrays that a box shows, each with its caption and colour."""
-        both = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
-        chosen = {"both": both, "forward": both[:1], "backward": both[1:]}[self.direction]
-        return [(caption, values, ink) for caption, values, ink in chosen if values is not None and self.has_text]
+        chosen = [("value", node.value, VALUE)] if self.values else []
+        chosen += [("gradient", node.gradient, GRADIENT)] if self.gradients else []
+        return [each for each in chosen if self.has_text and each[1] is not None]
 
 
 def box(node: Node, view: View) -> str:
@@ -219,7 +208,7 @@ def invisible_edges(scene: Scene, computed: set[str]) -> list[tuple[str, str]]:
 
 def undrawn_notes(node: Node, view: View) -> list[str]:
     """Describe the parts of a gradient that no drawn arrow shows."""
-    if not view.has_cells or view.direction == "forward":
+    if not view.has_cells or not view.gradients:
         return [node.undrawn]
     return [*undrawn(node).split(", "), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
@@ -240,7 +229,7 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     if not edge.has_rule:
         return {"style": "dashed"}
     words = []
-    if view.direction != "forward":
+    if view.gradients:
         if edge.rule and view.has_text:
             rule = clip(edge.rule)
             words.append(rule if rule.count("…") < 3 else f"its rule for {edge.argument}")
@@ -262,16 +251,16 @@ def legend(scene: Scene, view: View) -> str:
         if kind in present
     ]
     scales = []
-    if view.direction != "backward" and view.has_text and not scene.program:
+    if view.values and view.has_text and not scene.program:
         scales.append(f"<td>{font('values', VALUE, 9)}</td>")
-    if view.direction != "forward" and view.has_text:
+    if view.gradients and view.has_text:
         scales.append(f"<td>{font(gradient_meaning(scene), GRADIENT, 9)}</td>")
     if view.has_cells and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('each array: -', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         scales.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, scales) if parts]
-    if view.direction != "forward" and view.has_text and any(edge.rule for edge in scene.edges):
+    if view.gradients and view.has_text and any(edge.rule for edge in scene.edges):
         z = ", and z is its value" if speaks_of_z(scene) else ""
         words = f"on an arrow: the rule of the lower box; {scene.g} is the gradient of that box{z}"
         rows.append(row(font(words, GRADIENT, 9)))

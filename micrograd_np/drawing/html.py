@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
 from html import escape
 from typing import Any
-
-import numpy as np
 
 from ..core.tensor import Tensor
 from .dot import FITTING, cell_table, facts
@@ -17,21 +14,18 @@ from .graph import kind
 from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
 from .scene import Edge, Node, Scene
 from .text import clip, label
-from .values import NUDGE, set_value
+from .values import set_value
 
 # The state of a box that holds the outputs of one op: see set_value in values.py.
 OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 
-def page(scene: Scene, svg: str, nudged: Mapping[str, Any]) -> str:
-    """Return the page of a scene.
-
-    `nudged` holds, by box, how the output changes when 0.001 is added to each entry: see `nudge` in values.py.
-    """
+def page(scene: Scene, svg: str) -> str:
+    """Return the page of a scene."""
     lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
     data = {
-        "nodes": {node.id: described(node) | nudges_of(node, nudged) for node in scene.nodes},
+        "nodes": {node.id: described(node) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": [*forward_steps(scene), *backward_steps(scene)],
         "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
@@ -61,15 +55,6 @@ def place_of(where: str) -> tuple[str, int]:
     """Return the file and the number of a line `file.py:12: ...`."""
     file, number, *_ = [*where.split(":"), "0"]
     return file, int(number) if number.isdigit() else 0
-
-
-def nudges_of(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
-    """Return by how much adding 0.001 to each entry of a leaf changes the output: as predicted, and in truth."""
-    changes = nudged.get(node.id)
-    if changes is None or node.gradient is None:
-        return {}
-    predicted = np.ravel(host(node.gradient)) * NUDGE
-    return {"nudge": [[f"{a:.3g}", f"{b:.3g}"] for a, b in zip(predicted, changes, strict=True)]}
 
 
 def forward_steps(scene: Scene) -> list[dict[str, Any]]:

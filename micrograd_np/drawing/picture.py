@@ -7,7 +7,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from html import escape
 from numbers import Integral
@@ -25,7 +25,7 @@ from . import dot, html, text
 from .collapse import is_of_group
 from .graph import Graph, graph_of, program_graph, walk
 from .scene import Scene, scene_of
-from .values import fill, nudge
+from .values import fill
 
 DIRECTIONS = ("both", "forward", "backward")
 
@@ -51,7 +51,6 @@ def check_fold(fold: Collection[str], graph: Graph, names: Names) -> None:
             raise ArgumentError(f"fold={list(fold)!r}: the picture has no module or scope {group!r}. {there}.")
 
 
-Nudged = Callable[[], dict[str, Any]]
 Path = TypeVar("Path", str, os.PathLike[str])
 
 
@@ -61,10 +60,9 @@ class Picture:
     `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
     """
 
-    def __init__(self, scene: Scene, direction: str, nudged: Nudged = dict) -> None:
+    def __init__(self, scene: Scene, direction: str) -> None:
         self.scene = scene
         self.direction = direction
-        self.nudged = nudged
 
     @functools.cached_property
     def dot(self) -> str:
@@ -100,7 +98,7 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, dot.render(self.dot, "svg").decode(), self.nudged())
+        return html.page(self.scene, dot.render(self.dot, "svg").decode())
 
     def player(self, height: int = 640) -> Player:
         """The page that plays the picture, inside a notebook.
@@ -223,8 +221,7 @@ def pictured(
     """The picture of values whose names are known."""
     graph = graph_of(outputs, names)
     check_fold(fold, graph, names)
-    leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
-    return Picture(fill(scene_of(graph, limit, fold)), direction, lambda: nudge(outputs, leaves))
+    return Picture(fill(scene_of(graph, limit, fold)), direction)
 
 
 def tensors(result: Any) -> list[Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import Phrase, short
 from ..program.trace import TraceError
-from .graph import is_box, ops_of
+from .graph import is_box
 from .scene import NO_BACKWARD, Edge, Node, Scene
 
 EARLIER = "from an earlier backward"
@@ -198,40 +197,3 @@ def is_multiple(difference: Any, total: Any) -> bool:
     """Return whether earlier runs of the same backward pass explain a difference: it is a multiple of the total."""
     times = np.rint(np.sum(difference * total) / np.sum(total * total))
     return bool(times >= 1) and is_small(difference - times * total, difference)
-
-
-NUDGE = 0.001  # added to an entry
-MAX_RERUN = 300  # ops of a graph that is run again for each entry
-MAX_ENTRIES = 64  # of all leaves together
-
-
-def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:
-    """Return how a scalar output changes when NUDGE is added to an entry of a leaf, by box: each graph is run again.
-
-    Random numbers are arguments of ops, and stay as they were.
-    """
-    ops, changes = ops_of(outputs), {}
-    if len(outputs) != 1 or outputs[0].size != 1 or len(ops) > MAX_RERUN or any(map(runs_users_code, ops)):
-        return {}
-    used = {id(x): x for op in ops for x in op.args if id(x) in leaves}
-    if sum(x.size for x in used.values()) > MAX_ENTRIES or any(x._paths is FREED for x in ops):
-        return {}
-    before = rerun(ops, {})
-    for key, leaf in used.items():
-        found = []
-        for i in range(leaf.size):
-            moved = as_ndarray(leaf).astype(float)
-            moved.flat[i] += NUDGE
-            found.append(float(np.ravel(rerun(ops, {key: moved.astype(leaf.dtype)}) - before)[0]))
-        changes[leaves[key]] = found
-    return changes
-
-
-def rerun(ops: Sequence[Tensor], values: dict[int, Any]) -> Any:
-    """Return the last op's value with other values of some leaves."""
-    values = dict(values)
-    with np.errstate(all="ignore"):
-        for op in ops:
-            args = [values.get(id(x), used) for x, used in zip(op.args, op._values, strict=True)]
-            values[id(op)] = op.op.kernel(*args, **(op.params or {}))
-    return values[id(ops[-1])]
