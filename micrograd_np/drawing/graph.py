@@ -53,19 +53,18 @@ class Graph:
         self.made = np.array([kind not in LEAVES for kind in self.kinds], bool)
         self.ops = np.flatnonzero(self.made)
         self.scopes = self.scopes or [()] * len(self.values)
-        ends = [array("q") for _ in range(4)]
+        ends = array("q")
         for head in self.ops.tolist():
             x = self.values[head]
             with_rule = range(len(x.args)) if self.program else [i for i, _ in x._paths]
             for i, arg in enumerate(x.args):
                 if (tail := self.place.get(id(arg))) is not None:
-                    for column, number in zip(ends, (tail, head, i, i in with_rule), strict=True):
-                        column.append(number)
+                    ends.extend((tail, head, i, i in with_rule))
                     if not self.program and not isinstance(arg, Tensor):
                         self.used.setdefault(tail, x._values[i])  # the array may have been written to since
         # An arrow for each use of a value: where it begins and ends, the argument's position, and whether the op has a
         # rule for this argument.
-        self.tail, self.head, self.position, has_rule = (np.array(column, np.int64) for column in ends)
+        self.tail, self.head, self.position, has_rule = np.array(ends, np.int64).reshape(-1, 4).T.copy()
         self.has_rule = has_rule.astype(bool)
         tag = tagging({title for title in self.titles if title})
         for i, kind in enumerate(self.kinds):
@@ -190,8 +189,12 @@ def common(scopes: Iterable[Scope]) -> Scope:
 
 
 def walk(outputs: Sequence[Tensor]) -> list[Any]:
-    """Return every value that the outputs were made from, arguments before results."""
-    return with_leaves(ops_of(outputs), outputs)
+    """Return every value that the outputs were made from, each before its first use."""
+    order: dict[int, Any] = {}
+    for node in ops_of(outputs):
+        order |= {id(x): x for x in node.args if is_box(x) and id(x) not in order}
+        order[id(node)] = node
+    return list((order | {id(x): x for x in outputs}).values())
 
 
 def ops_of(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -204,19 +207,6 @@ def ops_of(outputs: Sequence[Tensor]) -> list[Tensor]:
             found[id(node)] = node
             pending += [x for x in node.args if isinstance(x, Tensor) and x.op is not None]
     return sorted(found.values(), key=attrgetter("_order"))
-
-
-def with_leaves(ops: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
-    """Return ops and their arguments, each before its first use."""
-    order: dict[int, Any] = {}
-    for node in ops:
-        for x in node.args:
-            if is_box(x):
-                order.setdefault(id(x), x)
-        order[id(node)] = node
-    for x in outputs:
-        order.setdefault(id(x), x)
-    return list(order.values())
 
 
 def reached(ops: Sequence[Tensor], tensor: Tensor, by_gradient: bool = True) -> set[int]:

@@ -16,8 +16,6 @@ from .scene import Edge, Node, Scene
 from .text import clip, label
 from .values import set_value
 
-# The state of a box that holds the outputs of one op: see set_value in values.py.
-OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 
@@ -132,6 +130,7 @@ def described(node: Node) -> dict[str, Any]:
 
     `several` says why there is no single value, and `rest` is the part of the gradient that no rule shown here sent.
     """
+    several = "of several values, each inside it" if node.kind == "fold" else f"{node.state}, each in a box of its own"
     return {
         "title": label(node),
         "text": clip(node.text),
@@ -139,8 +138,7 @@ def described(node: Node) -> dict[str, Any]:
         "op": node.op,
         "state": "" if node.state == node.kind else node.state,
         "where": node.where,
-        **({"several": f"{node.state}, each in a box of its own"} if OUTPUTS.fullmatch(node.state) else {}),
-        **({"several": "of several values, each inside it"} if node.kind == "fold" and node.value is None else {}),
+        **({"several": several} if node.value is None else {}),
         "value": shown(node.value),
         "gradient": shown(node.gradient),
         **({"rest": shown(node.difference), "reason": node.reason} if node.reason else {}),

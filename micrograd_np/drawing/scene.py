@@ -93,29 +93,33 @@ class Scene:
     def glosses(self) -> dict[str, str]:
         """Return the glosses of the ops that formulas mention, by the op's name."""
         by_id = self.by_id()
-        names: set[str] = set()
-        for edge in self.edges:
-            if edge.rule:
-                names |= {by_id[edge.head].op, *re.findall(r"\w+(?=\()", edge.rule)}
-        return {name: row.gloss for name in sorted(names) if (row := TABLE.get(name)) and row.gloss}
+        found = [glosses_of(by_id[edge.head].op, edge.rule) for edge in self.edges if edge.rule]
+        return dict(sorted(item for glosses in found for item in glosses.items()))
 
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
 
     def incoming_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that end there."""
-        found: dict[str, list[Edge]] = {}
-        for edge in self.edges:
-            found.setdefault(edge.head, []).append(edge)
-        return found
+        return grouped((edge.head, edge) for edge in self.edges)
 
     def gradient_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that begin there and bring a gradient back to it."""
-        found: dict[str, list[Edge]] = {}
-        for edge in self.edges:
-            if edge.has_rule:
-                found.setdefault(edge.tail, []).append(edge)
-        return found
+        return grouped((edge.tail, edge) for edge in self.edges if edge.has_rule)
+
+
+def glosses_of(op: str, rule: str) -> dict[str, str]:
+    """Return the glosses of an op and of those that its rule calls, by their names."""
+    names = (op, *re.findall(r"\w+(?=\()", rule))
+    return {name: row.gloss for name in names if (row := TABLE.get(name)) and row.gloss}
+
+
+def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
+    """Return the second parts of pairs in lists, by the first part."""
+    found: dict[Any, list[Any]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found
 
 
 def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:

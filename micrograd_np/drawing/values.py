@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from ..core.backward import FREED, fit, fitted
+from ..core.backward import FREED, fitted, pull_arrays
 from ..core.context import tracing
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray
@@ -32,30 +31,26 @@ def fill(scene: Scene) -> Scene:
             "mg.draw and mg.explain cannot run inside a function while mg.trace or mg.compile records it: there are no "
             "numbers yet. Draw what it returns, or its program: mg.draw(mg.trace(f)(...))."
         )
-    by_id, incoming = scene.by_id(), scene.incoming_edges()
+    by_id, incoming, outgoing = scene.by_id(), scene.incoming_edges(), scene.gradient_edges()
     z_is_taken = any(node.name == "z" for node in scene.nodes)
-    for node in scene.nodes:
+    boxes = [each for node in scene.nodes for each in (node, *node.outputs)]
+    for node in boxes:
         set_value(node)
-        for output in node.outputs:
-            set_value(output)
-            output.graph_value = None
     for node in scene.nodes:
-        edges = incoming.get(node.id, [])
+        x, edges = node.graph_value, incoming.get(node.id, [])
         if node.members:
-            set_fold_gradients(node, edges, by_id)
-        elif node.kind != "fold" and isinstance(node.graph_value, Tensor) and node.graph_value.op is not None:
+            sums = gradients_sent(node.members)
             for edge in edges:
-                mark_updated(by_id[edge.tail], node.graph_value)
+                edge.gradient = only_part(sums.get(id(by_id[edge.tail].graph_value)))
+        elif node.kind != "fold" and isinstance(x, Tensor) and x.op is not None:
+            for edge in edges:
+                memory = getattr(by_id[edge.tail].graph_value, "_memory", None)
+                if memory and memory.written > x._order:
+                    by_id[edge.tail].state = "updated since"
             set_rules(node, edges, z_is_taken, scene.g)
-    set_differences(scene)
-    edge_counts = Counter(edge.tail for edge in scene.edges if edge.has_rule)
-    for edge in scene.edges:
-        tail = by_id[edge.tail]
-        if edge_counts[edge.tail] > 1 or tail.reason:  # a gradient that has only this share is in the box
-            edge.share = edge.gradient
-        if not edge.drawn and edge.gradient is not None:
-            tail.undrawn_share = edge.gradient if tail.undrawn_share is None else tail.undrawn_share + edge.gradient
     for node in scene.nodes:
+        set_shares(node, outgoing.get(node.id, []))
+    for node in boxes:
         node.graph_value, node.members = None, []
     return scene
 
@@ -84,13 +79,6 @@ def set_value(node: Node) -> None:
         node.state = NO_BACKWARD
 
 
-def mark_updated(node: Node, user: Tensor) -> None:
-    """Mark a leaf that was changed in place after an op had read it."""
-    memory = getattr(node.graph_value, "_memory", None)
-    if memory and memory.written > user._order:
-        node.state = "updated since"
-
-
 def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> None:
     """Write the formula of each rule of an op on its arrow, with the gradient that the rule sends along it."""
     x = node.graph_value
@@ -111,13 +99,6 @@ def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> N
             edge.gradient = only_part(sent) if has_gradient else None
 
 
-def set_fold_gradients(node: Node, edges: list[Edge], by_id: dict[str, Node]) -> None:
-    """Set what a fold sends to each value outside of it."""
-    sums = gradients_sent(node.members)
-    for edge in edges:
-        edge.gradient = only_part(sums.get(id(by_id[edge.tail].graph_value)))
-
-
 def gradients_sent(members: list[Any]) -> dict[int, Any]:
     """Return, by the id of each value outside of a fold, the sum of what the fold's ops send to it.
 
@@ -127,19 +108,14 @@ def gradients_sent(members: list[Any]) -> dict[int, Any]:
     sums: dict[int, Any] = {}
     unknown: set[int] = set()
     for op in members:
-        if op._paths is FREED:
-            continue
-        outside = [(op.args[i], rule) for i, rule in op._paths if id(op.args[i]) not in inside]
-        if op.grad is None or runs_users_code(op) or not is_unwritten(op):
-            unknown |= {id(x) for x, _ in outside}
-            continue
-        z, values = as_used(op)
-        for x, rule in outside:
+        outside = {id(op.args[i]) for i, _ in op._paths if op.args} - inside
+        if outside and (op.grad is None or runs_users_code(op) or not is_unwritten(op)):
+            unknown |= outside
+        elif outside:
             with np.errstate(all="ignore"):
-                part = rule(as_ndarray(op.grad), z, *values, **op.params)
-            if hasattr(part, "dtype"):
-                part = fit(part, x._data, op.op.broadcasts)
-            sums[id(x)] = sums[id(x)] + part if id(x) in sums else part
+                pulled = pull_arrays(op, as_ndarray(op.grad))
+            for x, part in pulled:
+                sums[id(x)] = sums[id(x)] + part if id(x) in sums else part
     return sums | dict.fromkeys(unknown)
 
 
@@ -169,21 +145,20 @@ def is_unwritten(x: Tensor) -> bool:
     return True
 
 
-def set_differences(scene: Scene) -> None:
-    """Set the difference of each gradient that is not the sum of its shares, and the reason for it."""
-    outgoing = scene.gradient_edges()
-    for node in scene.nodes:
-        edges = outgoing.get(node.id, [])
-        all_known = node.gradient is not None and all(edge.gradient is not None for edge in edges)
-        if not edges or not all_known or node.kind == "output":
-            continue
+def set_shares(node: Node, edges: list[Edge]) -> None:
+    """Set the shares of a gradient, and its difference from their sum, with the reason for it."""
+    parts = [edge.gradient for edge in edges]
+    if parts and node.kind != "output" and not any(part is None for part in (node.gradient, *parts)):
         with np.errstate(all="ignore"):
-            shares = [edge.gradient for edge in edges]
-            total = sum(shares[1:], shares[0])
+            total = sum(parts[1:], parts[0])
             difference = node.gradient - total
             if not is_small(difference, total, node.gradient):
                 node.difference = difference
                 node.reason = EARLIER if not node.op and is_multiple(difference, total) else ELSEWHERE
+    for edge in edges if len(edges) > 1 or node.reason else ():  # else the gradient in the box is the only share
+        edge.share = edge.gradient
+    undrawn = [edge.gradient for edge in edges if not edge.drawn and edge.gradient is not None]
+    node.undrawn_share = sum(undrawn[1:], undrawn[0]) if undrawn else None
 
 
 def is_small(difference: Any, *of: Any) -> bool:

@@ -14,7 +14,7 @@ from ..core.errors import ArgumentTypeError
 from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION, namespace
 from ..ops.primitive import Drawn, Elementwise, Example, NonDifferentiable, Primitive, Variadic
-from .phrases import Phrase, defaults, formula, function_call, literal, operation, short, shortened
+from .phrases import Phrase, defaults, formula, function_call, literal, short, shortened
 
 MAX_LENGTH = 90
 
@@ -27,7 +27,7 @@ class Recorder(NDArrayOperatorsMixin):
         self.phrase = phrase
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        value = getattr(ufunc, method)(*map(unwrap, inputs), **unwrap(kwargs))
+        value = getattr(ufunc, method)(*unwrap(inputs), **unwrap(kwargs))
         phrases = [short(x) for x in inputs]
         if method != "__call__":
             return wrap_result(value, function_call(f"{ufunc.__name__}.{method}", phrases, kwargs, {}))
@@ -40,18 +40,17 @@ class Recorder(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         value = function(*unwrap(args), **unwrap(kwargs))
-        op = BY_FUNCTION.get(function)
-        phrases = [short(x) for x in args]
-        if getattr(op, "sign", None) and len(args) == 2:
-            return wrap_result(value, operation(op.sign, phrases))  # type: ignore[union-attr]
+        op: Any = BY_FUNCTION.get(function)
         if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
-            return wrap_result(value, phrases[0].transposed("T" if value.ndim == 2 else "mT"))
-        if getattr(op, "formula", None):
-            arrays, params = op.bind(*args, **kwargs)  # type: ignore[union-attr]
-            return wrap_result(value, formula(op, [short(x) for x in arrays], params))
-        return wrap_result(value, function_call(function.__name__, phrases, kwargs, defaults(function)))
+            return wrap_result(value, short(args[0]).transposed("T" if value.ndim == 2 else "mT"))
+        if getattr(op, "sign", None) or getattr(op, "formula", None):
+            args, params = op.bind(*args, **kwargs)
+            return wrap_result(value, formula(op, [short(x) for x in args], params))
+        return wrap_result(
+            value, function_call(function.__name__, [short(x) for x in args], kwargs, defaults(function))
+        )
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run a row of the table: `dispatch.apply` calls this where an argument has it."""
