@@ -14,7 +14,7 @@ from ..core.names import printable
 from .graph import Scope
 from .preview import DARK, DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
 from .scene import Edge, Node, Scene
-from .text import clip, output_lines, shape, undrawn
+from .text import clip, shape, undrawn
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
@@ -53,8 +53,6 @@ def box(node: Node, view: View) -> str:
     rows = [row(heading(node), columns)]
     rows += [tr("".join(cells))] if columns > 1 else map(tr, cells)
     notes = view.scene.state(node) if view.has_text else "", *undrawn_notes(node, view)
-    if view.has_text:
-        rows += [row(font(line, DIM, 9), columns) for line in output_lines(node, view.direction)]
     rows += [row(font(note, DIM, 9), columns) for note in notes if note]
     look = f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
     return table("".join(rows), look)
@@ -282,11 +280,8 @@ def speaks_of_z(scene: Scene) -> bool:
     return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
 
 
-# DOT source as SVG, PNG or PDF, by graphviz-pure or the system's Graphviz.
+# DOT source as SVG or PNG by graphviz-pure, and as PDF by the system's Graphviz.
 
-# Before version 3, dot gives a cell its id only where the cell is a link; the drawing then drops the link.
-HANDLE = re.compile(r'(<td id="\w+" tooltip="\w+")')
-LINK = 'href="#"'
 # Text is measured in bytes, of which … has three. What stands for it meanwhile is as wide as a dot, and in no name.
 DOTS, STAND_IN = "…", "\x7f."
 TITLE = re.compile(rb'(<g id="clust\d+" class="cluster">(?:(?!</g>).)*?)(<text.*?</text>\n)', re.DOTALL)
@@ -299,23 +294,23 @@ DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same pictur
 
 
 def engine(format: str) -> str:
-    """The layout program: graphviz-pure beside Python, which draws alike everywhere, else a system `dot`."""
+    """The layout program: graphviz-pure, which draws alike everywhere; for a PDF, Graphviz's own `dot`."""
     import shutil
     import sysconfig
 
-    scripts = sysconfig.get_path("scripts")
-    pure = shutil.which("graphviz-pure", path=scripts) if format != "pdf" else None
-    if found := pure or shutil.which("dot"):
-        return found
     if format == "pdf":
+        if found := shutil.which("dot"):
+            return found
         raise UsageError(
             "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
             "or save as .svg or .png."
         )
+    beside = sysconfig.get_path("scripts")
+    if found := shutil.which("graphviz-pure", path=beside) or shutil.which("graphviz-pure"):
+        return found
     raise UsageError(
-        f"no layout engine was found: neither graphviz-pure in {scripts} nor `dot` on the PATH. Install one with "
-        "`pip install graphviz-pure`, or your system's graphviz package. DOT source (.dot), Mermaid (.mmd) and text "
-        "(.txt) need none."
+        f"the layout program graphviz-pure is neither in {beside} nor on the PATH. Install it with "
+        "`pip install graphviz-pure`. DOT source (.dot), Mermaid (.mmd) and text (.txt) need none."
     )
 
 
@@ -327,7 +322,7 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
     if format == "png":
         command.append(f"-Gdpi={dpi}")
     elif format == "svg":
-        source = HANDLE.sub(rf"\1 {LINK}", source).replace(DOTS, STAND_IN)
+        source = source.replace(DOTS, STAND_IN)
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:
         raise UsageError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
@@ -338,8 +333,7 @@ def render(source: str, format: str, dpi: int = 96) -> bytes:
 
 def styled(svg: bytes) -> bytes:
     """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
-    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(f" xlink:{LINK}".encode(), b"")
-    svg = svg.replace(STAND_IN.encode(), DOTS.encode())
+    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(STAND_IN.encode(), DOTS.encode())
     svg = HEADS_OF_EDGE.sub(rb'\1 class="back"\2 class="to"', svg)
     svg = SIZE.sub(lambda found: b'%s="%.0f"' % (found[1], SCALE * float(found[2])), svg, count=2)
     svg = svg.replace(b"<svg ", FITTING, 1)

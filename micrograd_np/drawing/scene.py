@@ -18,7 +18,6 @@ from .graph import LEAVES, Graph, Scope, tagging
 MAX_TITLE = 28  # letters of a formula that serves as the name of its value
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
 MAX_EDGES = 3  # if more arrows than this leave one box for folds, only the first is drawn
-MAX_OUTPUTS = 4  # values leaving a fold that its box shows
 NO_BACKWARD = "no backward yet"  # the state of a value that waits for its gradient
 
 
@@ -45,7 +44,6 @@ class Node:
     undrawn_share: Any = None  # the part of the gradient that came along arrows that are not drawn
     where: str = ""
     scope: Scope = ()
-    outputs: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
     members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
 
     @property
@@ -241,11 +239,8 @@ def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
 
 
 def fold_box(graph: Graph, last: Node, item: Item, leaving: list[int]) -> Node:
-    """Return the box of a fold. If only one value leaves it, the box shows it; of several, a group lists four."""
-    box = last
-    if len(leaving) > 1:
-        shown = [value_box(graph, place) for place in leaving[:MAX_OUTPUTS]] if item.group else []
-        box = Node(last.id, "fold", None, None, scope=item.scope, outputs=shown)
+    """Return the box of a fold. If only one value leaves it, the box shows it."""
+    box = last if len(leaving) == 1 else Node(last.id, "fold", None, None, scope=item.scope)
     box.kind, box.text, box.op = "fold", item.group or item.words, ""
     box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
     return box

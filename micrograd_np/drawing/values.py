@@ -33,8 +33,7 @@ def fill(scene: Scene) -> Scene:
         )
     by_id, incoming, outgoing = scene.by_id(), scene.incoming_edges(), scene.gradient_edges()
     z_is_taken = any(node.name == "z" for node in scene.nodes)
-    boxes = [each for node in scene.nodes for each in (node, *node.outputs)]
-    for node in boxes:
+    for node in scene.nodes:
         set_value(node)
     for node in scene.nodes:
         x, edges = node.graph_value, incoming.get(node.id, [])
@@ -50,7 +49,7 @@ def fill(scene: Scene) -> Scene:
             set_rules(node, edges, z_is_taken, scene.g)
     for node in scene.nodes:
         set_shares(node, outgoing.get(node.id, []))
-    for node in boxes:
+    for node in scene.nodes:
         node.graph_value, node.members = None, []
     return scene
 
@@ -158,7 +157,8 @@ def set_shares(node: Node, edges: list[Edge]) -> None:
     for edge in edges if len(edges) > 1 or node.reason else ():  # else the gradient in the box is the only share
         edge.share = edge.gradient
     undrawn = [edge.gradient for edge in edges if not edge.drawn and edge.gradient is not None]
-    node.undrawn_share = sum(undrawn[1:], undrawn[0]) if undrawn else None
+    if undrawn and node.gradient is not None:  # of a fold that several values leave, shapes may differ
+        node.undrawn_share = sum(undrawn[1:], undrawn[0])
 
 
 def is_small(difference: Any, *of: Any) -> bool:

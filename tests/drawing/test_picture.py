@@ -1,7 +1,6 @@
 """Every format, and what happens where one cannot be made: a clear error, and nothing half-written."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -193,21 +192,6 @@ def test_pdf_is_not_asked_of_the_engine_that_cannot(picture, monkeypatch):
 @pytest.mark.skipif(shutil.which("dot") is None, reason="PDF is made by Graphviz's own dot, which is not installed")
 def test_pdf_is_one(picture):
     assert picture.pdf[:5] == b"%PDF-"
-
-
-DOT = shutil.which("dot")
-
-
-@pytest.mark.skipif(DOT is None, reason="Graphviz's own dot is not installed")
-def test_the_player_finds_the_gradients_whichever_engine_drew(picture, monkeypatch):
-    def handles(svg):
-        return sorted(set(re.findall(r'id="(a_n\d+_gradient)"', svg)))
-
-    by_pure = dot.render(picture.dot, "svg").decode()
-    monkeypatch.setattr(dot, "engine", lambda format: DOT)
-    by_dot = dot.render(picture.dot, "svg").decode()
-    assert handles(by_dot) == handles(by_pure) != []
-    assert "href" not in by_dot + by_pure
 
 
 def test_what_the_engine_cannot_draw_is_its_own_words():
