@@ -48,15 +48,15 @@ def fold(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> 
     above 300.
     """
     items = [single_item(graph, i) for i in range(len(graph.ops))]
-    for group in groups:
-        items = gather(items, partial(depth_of_first, test=partial(is_of_group, group=group)))
+    named = tuple(groups)
+    items = gather(items, lambda scope: any(is_of_group(scope[-1], group) for group in named))
     if count_boxes(graph, items) > (limit or FOLD_LOOPS_ABOVE):
         # A later run of a module is one box, so that runs look alike and may be a loop.
-        items = gather(items, partial(depth_of_first, test=LATER_CALL.search))
+        items = gather(items, lambda scope: LATER_CALL.search(scope[-1]))
         items = fold_loops(graph, items, limit or FOLD_LOOPS_ABOVE, across_scopes=False)
     for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
         if count_boxes(graph, items) > (limit or FOLD_GROUPS_ABOVE):
-            items = gather(items, partial(level_if_reached, level=level))
+            items = gather(items, lambda scope: len(scope) == level)  # noqa: B023  (it is called at once)
     items = fold_loops(graph, items, limit or FOLD_GROUPS_ABOVE, across_scopes=True)
     return fold_middle(graph, items, limit or MAX_BOXES)
 
@@ -80,22 +80,12 @@ def symbol(x: Any) -> str:
     return str(x.op.sign or x.op.name.lstrip("_"))
 
 
-def depth_of_first(scope: Scope, test: Callable[[str], Any]) -> int:
-    """Return the depth of the first group of a scope that passes the test, 1 for the outermost; 0 if none does."""
-    return next((i for i, label in enumerate(scope, 1) if test(label)), 0)
-
-
-def level_if_reached(scope: Scope, level: int) -> int:
-    """Return the level if the scope is at least that deep, else 0; so `gather` folds all groups of this level."""
-    return level if len(scope) >= level else 0
-
-
-def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
-    """Join the operations of a group that follow each other into one item.
-
-    The group of a scope is its first `depth_of(scope)` labels; 0 means none.
-    """
-    group_of = {scope: scope[: depth_of(scope)] for scope in {item.scope for item in items}}
+def gather(items: list[Item], is_gathered: Callable[[Scope], Any]) -> list[Item]:
+    """Join the operations of a group that follow each other into one item, in each outermost group that is gathered."""
+    group_of = {
+        scope: next((scope[:depth] for depth in range(1, len(scope) + 1) if is_gathered(scope[:depth])), ())
+        for scope in {item.scope for item in items}
+    }
     gathered: list[Item] = []
     for group, together in groupby(items, key=lambda item: group_of[item.scope]):
         inside = list(together)

@@ -48,7 +48,8 @@ def box(node: Node, view: View) -> str:
     columns = 1 if is_stacked(arrays, in_cells) else len(arrays)
     cells = []
     for caption, values, ink in arrays:
-        shown = cell_table(caption, values, ink, len(arrays) > 1) if in_cells else array_text(values, ink)
+        in_lines = "<br/>".join(font(line, ink, 9) for line in lines(values))
+        shown = cell_table(caption, values, ink, len(arrays) > 1) if in_cells else in_lines
         cells.append(f'<td id="{node.id}_{caption}" tooltip="{caption}">{shown}</td>')  # a page finds it by its id
     rows = [row(heading(node), columns)]
     rows += [tr("".join(cells))] if columns > 1 else map(tr, cells)
@@ -64,11 +65,6 @@ def is_stacked(arrays: list[tuple[str, Any, str]], in_cells: bool) -> bool:
         return True
     widths = [max(map(len, lines(values, 24 if in_cells else 12))) for _, values, _ in arrays]
     return sum(widths) > MAX_SIDE_BY_SIDE
-
-
-def array_text(values: Any, ink: str) -> str:
-    """Return an array as lines of text."""
-    return "<br/>".join(font(line, ink, 9) for line in lines(values))
 
 
 def tr(cells: str) -> str:
@@ -138,12 +134,6 @@ HEADS = {
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 
 
-def layout_limits(view: View) -> dict[str, str]:
-    if view.boxes > 300:
-        return HUGE
-    return {} if view.has_text else LARGE
-
-
 def source(scene: Scene, direction: str = "both") -> str:
     """The DOT source of a scene."""
     import graphviz  # type: ignore[import-untyped]
@@ -159,7 +149,7 @@ def source(scene: Scene, direction: str = "both") -> str:
             "fontname": "Courier",
             "label": f"<{legend(scene, view)}>",
             "labelloc": "b",
-            **layout_limits(view),
+            **(HUGE if view.boxes > 300 else {} if view.has_text else LARGE),
         },
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},

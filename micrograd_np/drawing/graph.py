@@ -225,6 +225,7 @@ def is_box(x: Any) -> bool:
 
 
 FOLDING = ("sum", "reduce", "prod")  # Python's own, which call an op again and again
+place = attrgetter("lineno", "end_lineno", "col_offset", "end_col_offset")
 
 
 def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
@@ -286,13 +287,12 @@ def targets(source: str) -> dict[Any, tuple[str, ...]]:
     def enter(to: Any, value: Any) -> None:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FOLDING:
             return  # one call makes many values, and binds the last
-        if isinstance(to, ast.Name):
-            found[place(value)] = (to.id,)
-        elif isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
-            for part, each in zip(to.elts, value.elts, strict=False):
+        parts: list[Any] = to.elts if isinstance(to, ast.Tuple) else [to]
+        if isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
+            for part, each in zip(parts, value.elts, strict=False):
                 enter(part, each)
-        elif isinstance(to, ast.Tuple) and all(isinstance(part, ast.Name) for part in to.elts):
-            found[place(value)] = tuple(part.id for part in to.elts if isinstance(part, ast.Name))
+        elif all(isinstance(part, ast.Name) for part in parts):
+            found[place(value)] = tuple(part.id for part in parts)
 
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -302,7 +302,3 @@ def targets(source: str) -> dict[Any, tuple[str, ...]]:
         elif isinstance(node, ast.AugAssign):
             enter(node.target, node)
     return found
-
-
-def place(node: Any) -> tuple[int, int, int, int]:
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
