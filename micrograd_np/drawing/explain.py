@@ -18,9 +18,8 @@ from .collapse import MAX_BOXES
 from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached, walk
 from .preview import brief
-from .scene import Node, Scene, scene_of
+from .scene import Node, Scene, fill, scene_of
 from .text import backward, label, table
-from .values import fill
 
 
 def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
@@ -227,13 +226,10 @@ def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) 
     if output is None or not any(x is tensor for x in values):
         who = f"{loss} was not" if output is not None else "nothing among your variables was"
         cut = cuts(values, tensor, name)
-        asked = output is None and not cut
-        advice = (
-            f" Pass the output if it is in no variable: mg.why_none({names(tensor) or 'tensor'}, loss)."
-            if asked
-            else ""
-        )
-        return f"{who} computed from {name}{cut or without_record(name)}.{advice}"
+        said = f"{who} computed from {name}{cut or without_record(name)}."
+        if cut or output is not None:
+            return said
+        return f"{said} Pass the output if it is in no variable: mg.why_none({names(tensor) or 'tensor'}, loss)."
     if output.grad is None:
         return f"backward() has not been called on {loss}, which was computed from {name}."
     ops = ops_of([output])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from ..core.tensor import Tensor
 from .dot import FITTING, cell_table, facts
 from .graph import kind
 from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
-from .scene import Edge, Node, Scene
+from .scene import Edge, Node, Scene, set_value
 from .text import clip, label
-from .values import set_value
 
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
@@ -166,8 +165,7 @@ def shown(values: Any) -> dict[str, Any] | None:
 
 def read_beside(name: str) -> str:
     """Return the text of a file in this folder."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
-        return file.read()
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def tensor_html(tensor: Tensor) -> str:

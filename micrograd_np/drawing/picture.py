@@ -24,8 +24,7 @@ from ..saving.files import replacing
 from . import dot, html, text
 from .collapse import is_of_group
 from .graph import Graph, graph_of, program_graph, walk
-from .scene import Scene, scene_of
-from .values import fill
+from .scene import Scene, fill, scene_of
 
 DIRECTIONS = ("both", "forward", "backward")
 

@@ -7,8 +7,7 @@ import micrograd_np as mg
 from micrograd_np.core.names import Names
 from micrograd_np.drawing import dot, html, text
 from micrograd_np.drawing.graph import graph_of
-from micrograd_np.drawing.scene import scene_of
-from micrograd_np.drawing.values import fill
+from micrograd_np.drawing.scene import fill, scene_of
 from tests.ops import cases
 
 
