@@ -44,7 +44,6 @@ class Graph:
     place: dict[int, int]  # by the id of a value; an alias has the place of what it is an alias of
     kept: Collection[int] = ()  # values that are never folded
     scopes: list[Scope] = field(default_factory=list)
-    tags: dict[int, str] = field(default_factory=dict)  # generated names of leaves
     used: dict[int, Any] = field(default_factory=dict)  # of a plain array, what the first operation found in it
     g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
     program: bool = False  # whether it shows steps, which have no numbers
@@ -66,10 +65,8 @@ class Graph:
         # rule for this argument.
         self.tail, self.head, self.position, has_rule = np.array(ends, np.int64).reshape(-1, 4).T.copy()
         self.has_rule = has_rule.astype(bool)
-        tag = tagging({title for title in self.titles if title})
-        for i, kind in enumerate(self.kinds):
-            if kind in LEAVES and not self.titles[i]:
-                self.tags[i] = tag(kind)
+        tag = tagging({title for title in self.titles if title})  # generated names of leaves
+        self.tags = {i: tag(self.kinds[i]) for i in np.flatnonzero(~self.made).tolist() if not self.titles[i]}
 
     def title(self, place: int) -> str:
         """Return a value's name, or the one generated for a leaf; empty for an operation without a name."""

@@ -107,11 +107,11 @@ class Scene:
 
     def incoming_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that end there."""
-        return grouped((edge.head, edge) for edge in self.edges)
+        return edges_by((edge.head, edge) for edge in self.edges)
 
     def gradient_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that begin there and bring a gradient back to it."""
-        return grouped((edge.tail, edge) for edge in self.edges if edge.has_rule)
+        return edges_by((edge.tail, edge) for edge in self.edges if edge.has_rule)
 
 
 def glosses_of(op: str, rule: str) -> dict[str, str]:
@@ -120,11 +120,11 @@ def glosses_of(op: str, rule: str) -> dict[str, str]:
     return {name: row.gloss for name in names if (row := TABLE.get(name)) and row.gloss}
 
 
-def grouped(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, list[Any]]:
-    """Return the second parts of pairs in lists, by the first part."""
-    found: dict[Any, list[Any]] = {}
-    for key, value in pairs:
-        found.setdefault(key, []).append(value)
+def edges_by(pairs: Iterable[tuple[str, Edge]]) -> dict[str, list[Edge]]:
+    """Return arrows in lists, by the box that each comes with."""
+    found: dict[str, list[Edge]] = {}
+    for box, edge in pairs:
+        found.setdefault(box, []).append(edge)
     return found
 
 
