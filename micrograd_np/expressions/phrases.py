@@ -170,14 +170,14 @@ def constructor(data: Any) -> tuple[str, str] | None:
         return "np.full", f"{shape_literal(data.shape)}, {number_literal(first).text}{dtype}"
     if data.ndim == 2 and min(data.shape) > 1 and data.dtype.kind in "bif":
         rows, columns = data.shape
-        size = str(rows) if rows == columns else f"{rows}, {columns}"
         dtype = "" if data.dtype == float else f", dtype={kind}"
         if same_bits(data, np.eye(rows, columns, dtype=data.dtype)):
-            return "np.eye", size + dtype
-        if same_bits(data, np.tri(rows, columns, dtype=data.dtype)):
-            return "np.tri", size + dtype
-    if data.ndim == 1 and data.size > 4 and same_bits(data, np.arange(data.size)):
-        return "np.arange", str(data.size)
+            return "np.eye", (str(rows) if rows == columns else f"{rows}, {columns}") + dtype
+        for k in (0, -1):
+            if same_bits(data, np.tri(rows, columns, k, dtype=data.dtype)):
+                return "np.tri", f"{rows}, {columns}, {k}{dtype}"
+    if data.ndim == 1 and data.size > 4 and data.dtype == int and same_bits(data, np.arange(first, first + data.size)):
+        return "np.arange", str(data.size) if first == 0 else f"{first}, {first + data.size}"
     return None
 
 
