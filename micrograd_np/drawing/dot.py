@@ -304,14 +304,12 @@ def engine(format: str) -> str:
     )
 
 
-def render(source: str, format: str, dpi: int = 96) -> bytes:
-    """A drawing of DOT source, in the format's bytes; `dpi` is a PNG's."""
+def render(source: str, format: str, *options: str) -> bytes:
+    """A drawing of DOT source, in the format's bytes; the options are the layout program's."""
     import subprocess
 
-    command = [engine(format), f"-T{format}"]
-    if format == "png":
-        command.append(f"-Gdpi={dpi}")
-    elif format == "svg":
+    command = [engine(format), f"-T{format}", *options]
+    if format == "svg":
         source = source.replace(DOTS, STAND_IN)
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
     if done.returncode:

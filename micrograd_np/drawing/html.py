@@ -56,12 +56,10 @@ def place_of(where: str) -> tuple[str, int]:
 
 def forward_steps(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
-    number, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
     steps = []
     for node in scene.nodes:
-        edges = incoming.get(node.id, [])
-        inputs = list(dict.fromkeys(edge.tail for edge in edges))
-        used = [number[id(edge)] for edge in edges]
+        used = [i for i, edge in enumerate(scene.edges) if edge.head == node.id]
+        inputs = list(dict.fromkeys(scene.edges[i].tail for i in used))
         steps.append({"pass": "forward", "node": node.id, "edges": used, "inputs": inputs})
     return steps
 

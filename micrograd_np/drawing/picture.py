@@ -77,7 +77,7 @@ class Picture:
     @functools.cached_property
     def png(self) -> bytes:
         """A PNG image."""
-        return dot.render(self.dot, "png", dpi=144 if len(self.scene.nodes) <= FINE else 72)
+        return dot.render(self.dot, "png", f"-Gdpi={144 if len(self.scene.nodes) <= FINE else 72}")
 
     @functools.cached_property
     def pdf(self) -> bytes:
@@ -139,6 +139,9 @@ class Player(str):
 
     def _repr_html_(self) -> str:
         return str(self)
+
+    def __repr__(self) -> str:
+        return "<Player; shown in a notebook, or written by picture.save('page.html')>"
 
 
 FINE = 60  # boxes; a larger picture has a lower resolution
