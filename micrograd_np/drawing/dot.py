@@ -122,6 +122,7 @@ def escape(text: str) -> str:
     return printable(text).translate(ENTITIES)
 
 
+SPACED = {"bgcolor": PAPER, "pad": "0.3", "nodesep": "0.2", "ranksep": "0.2", "newrank": "true", "fontname": "Courier"}
 # With many boxes, Graphviz would need minutes for the best layout: these settings limit its search.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
@@ -139,18 +140,9 @@ def source(scene: Scene, direction: str = "both") -> str:
     import graphviz  # type: ignore[import-untyped]
 
     view = View(scene, direction)
+    limits = HUGE if view.boxes > 300 else {} if view.has_text else LARGE
     digraph = graphviz.Digraph(
-        graph_attr={
-            "bgcolor": PAPER,
-            "pad": "0.3",
-            "nodesep": "0.2",
-            "ranksep": "0.2",
-            "newrank": "true",
-            "fontname": "Courier",
-            "label": f"<{legend(scene, view)}>",
-            "labelloc": "b",
-            **(HUGE if view.boxes > 300 else {} if view.has_text else LARGE),
-        },
+        graph_attr=SPACED | {"label": f"<{legend(scene, view)}>", "labelloc": "b"} | limits,
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
@@ -188,8 +180,7 @@ def invisible_edges(scene: Scene, computed: set[str]) -> list[tuple[str, str]]:
     pairs = []
     for edge in scene.edges:
         frame = by_id[edge.head].scope
-        enters = edge.tail in computed and by_id[edge.tail].scope[: len(frame)] != frame
-        if enters:
+        if edge.tail in computed and by_id[edge.tail].scope[: len(frame)] != frame:  # it enters the frame
             pairs += [(edge.tail, leaf) for leaf in leaves.get(frame, ()) if first_use.get(leaf, -1) > order[edge.tail]]
     return pairs
 
@@ -206,8 +197,8 @@ def cluster(clusters: dict[Scope, Any], scope: Scope) -> Any:
     for depth in range(1, len(scope) + 1):
         if scope[:depth] not in clusters:
             inner = type(clusters[()])(f"cluster_{len(clusters)}")
-            look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
-            inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
+            label = f"<{font(scope[depth - 1], DIM, 10)}>"
+            inner.attr(label=label, labelloc="t", labeljust="l", color=LINE, style="rounded")
             clusters[scope[:depth]] = inner
     return clusters[scope]
 

@@ -166,10 +166,9 @@ def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ())
 def leaving_values(graph: Graph, folds: list[int], boxes: Any, crossing: Any) -> dict[int, list[int]]:
     """Return, for each fold, the places of the values that leave it: those used outside of it, and its last one."""
     leaving: dict[int, list[int]] = {fold: [] for fold in folds}
-    used = np.unique(graph.tail[crossing])
-    for place in used[graph.made[used]].tolist():
-        if (box := int(boxes[place])) in leaving:
-            leaving[box].append(place)
+    for place in np.unique(graph.tail[crossing]).tolist():
+        if graph.made[place] and boxes[place] in leaving:
+            leaving[boxes[place]].append(place)
     for last, places in leaving.items():
         if last not in places:
             places.append(last)

@@ -188,9 +188,8 @@ def first_sentence(row: Primitive) -> str:
 
 def first_case(row: Primitive) -> Example | None:
     """Return the row's first example that can be written as source, with random arrays."""
-    if isinstance(row, Elementwise) and not row.examples:
-        return Example(tuple(random_array(Drawn(2), row.domain, seed) for seed in range(len(row.rules))), {})
-    for case in row.examples:
+    plain = [Example((Drawn(2),) * len(row.rules), {})] if isinstance(row, Elementwise) else []
+    for case in row.examples or plain:
         if all(has_source(x) for x in (*case.args, *case.kwargs.values())):
             return Example(tuple(random_array(x, row.domain, seed) for seed, x in enumerate(case.args)), case.kwargs)
     return None
