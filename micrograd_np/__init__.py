@@ -11,9 +11,9 @@ anomaly, custom, checkpoint    the op that made a nan; rows of your own; recompu
 expressions         one printer of formulas: docstrings, pictures, explanations and source
 checking, testing    checks of derivatives: gradcheck, verify
 random, program     a tape as a program: print it, compile it
-drawing             the graph as a picture, as a page to step through, and in words
 nn, optim    layers, losses and models; optimisers
 saving              a state as one file
+drawing             the graph as a picture, as a page to step through, and in words
 data, training      batches, scaling, data sets; the training loop
 plots, learn        plots of a training; lessons, and exercises that check your answers
 article, cli        the article's networks, by hand and on the tape

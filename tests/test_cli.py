@@ -292,7 +292,7 @@ def test_a_script_is_given_arguments_and_the_folder_is_made(tmp_path):
         (":none", "a.svg", "has no function none"),
         (":nothing", "a.svg", "nothing returns None, in which there is no Tensor to draw."),
         (":three", "a.svg", "three returns 3, in which there is no Tensor to draw."),
-        (":Model", "a.svg", "Model is a class. Name a function that returns a Tensor"),
+        (":Model", "a.svg", "in which there is no Tensor to draw"),
         ("", "a.xyz", "a picture is saved as .svg"),
         ("x", "a.svg", "no such file"),
     ],

@@ -19,8 +19,6 @@ from .graph import Graph, Scope, common
 FOLD_LOOPS_ABOVE = 40
 FOLD_GROUPS_ABOVE = 120  # a larger picture has no numbers, so modules and scopes are boxes
 MAX_BOXES = 300
-SHOWN_PER_END = 12  # operations that an open fold shows at each end; one whole iteration, if that is longer
-MAX_SHOWN_PER_END = 60  # also of a longer iteration
 MAX_BODY = 256  # boxes in the body of a loop
 MIN_REPEATED = 4  # boxes after the first iteration: a shorter loop is not folded
 # The end of a module's label from its second run or step on, as in `layers.0: Linear, run 2`.
@@ -37,7 +35,6 @@ class Item:
     stop: int
     scope: Scope
     group: str = ""  # the module or scope, if the item is the whole of one
-    body_size: int = 0  # operations in one iteration, if the item is a loop
 
     @property
     def size(self) -> int:
@@ -51,15 +48,15 @@ def fold(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> 
     above 300.
     """
     items = [single_item(graph, i) for i in range(len(graph.ops))]
-    for group in groups:
-        items = gather(items, partial(depth_of_first, test=partial(is_of_group, group=group)))
+    named = tuple(groups)
+    items = gather(items, lambda scope: any(is_of_group(scope[-1], group) for group in named))
     if count_boxes(graph, items) > (limit or FOLD_LOOPS_ABOVE):
         # A later run of a module is one box, so that runs look alike and may be a loop.
-        items = gather(items, partial(depth_of_first, test=LATER_CALL.search))
+        items = gather(items, lambda scope: LATER_CALL.search(scope[-1]))
         items = fold_loops(graph, items, limit or FOLD_LOOPS_ABOVE, across_scopes=False)
     for level in range(max((len(item.scope) for item in items), default=0), 0, -1):
         if count_boxes(graph, items) > (limit or FOLD_GROUPS_ABOVE):
-            items = gather(items, partial(level_if_reached, level=level))
+            items = gather(items, lambda scope: len(scope) == level)  # noqa: B023  (it is called at once)
     items = fold_loops(graph, items, limit or FOLD_GROUPS_ABOVE, across_scopes=True)
     return fold_middle(graph, items, limit or MAX_BOXES)
 
@@ -79,50 +76,16 @@ def is_output_or_kept(graph: Graph, place: int) -> bool:
     return place in graph.kept or graph.kinds[place] == "output"
 
 
-def open_item(graph: Graph, items: list[Item], folded: Item) -> list[Item]:
-    """Return the items with one fold opened: its operations in a frame; of many, some at each end and a box between."""
-    shown = min(max(SHOWN_PER_END, folded.body_size), MAX_SHOWN_PER_END)
-    frame = frame_of(folded)
-    depth = len(folded.scope) + bool(folded.group)  # the scopes of a group's operations have its frame already
-    start, stop = folded.start, folded.stop
-    is_long = folded.size > 2 * shown
-    ends = [*range(start, start + shown), *range(stop - shown, stop)] if is_long else range(start, stop)
-    inner = [single_item(graph, i) for i in ends]
-    for item in inner:
-        item.scope = (*frame, *item.scope[depth:])
-    if is_long:
-        middle = range(start + shown, stop - shown)
-        scope = common({(*frame, *graph.scopes[graph.ops[i]][depth:]) for i in middle})
-        inner.insert(shown, middle_item(graph, middle.start, middle.stop, scope))
-    at = items.index(folded)
-    return [*items[:at], *inner, *items[at + 1 :]]
-
-
-def frame_of(item: Item) -> Scope:
-    """Return the scope that stands for a fold when it is open."""
-    return (*item.scope, item.group or item.words)
-
-
 def symbol(x: Any) -> str:
     return str(x.op.sign or x.op.name.lstrip("_"))
 
 
-def depth_of_first(scope: Scope, test: Callable[[str], Any]) -> int:
-    """Return the depth of the first group of a scope that passes the test, 1 for the outermost; 0 if none does."""
-    return next((i for i, label in enumerate(scope, 1) if test(label)), 0)
-
-
-def level_if_reached(scope: Scope, level: int) -> int:
-    """Return the level if the scope is at least that deep, else 0; so `gather` folds all groups of this level."""
-    return level if len(scope) >= level else 0
-
-
-def gather(items: list[Item], depth_of: Callable[[Scope], int]) -> list[Item]:
-    """Join the operations of a group that follow each other into one item.
-
-    The group of a scope is its first `depth_of(scope)` labels; 0 means none.
-    """
-    group_of = {scope: scope[: depth_of(scope)] for scope in {item.scope for item in items}}
+def gather(items: list[Item], is_gathered: Callable[[Scope], Any]) -> list[Item]:
+    """Join the operations of a group that follow each other into one item, in each outermost group that is gathered."""
+    group_of = {
+        scope: next((scope[:depth] for depth in range(1, len(scope) + 1) if is_gathered(scope[:depth])), ())
+        for scope in {item.scope for item in items}
+    }
     gathered: list[Item] = []
     for group, together in groupby(items, key=lambda item: group_of[item.scope]):
         inside = list(together)
@@ -189,8 +152,8 @@ def loop_item(middle: list[Item], body: list[Item]) -> Item:
         words += [f"{count} × {word}"] if count > 2 else [word] * count
     text = f"({', '.join(words)})" if len(body) > 1 else words[0]
     key = (times, *(item.key for item in body))
-    scope, body_size = common({item.scope for item in middle}), sum(item.size for item in body)
-    return Item(key, f"{times:,} × {text}", middle[0].start, middle[-1].stop, scope, body_size=body_size)
+    scope = common({item.scope for item in middle})
+    return Item(key, f"{times:,} × {text}", middle[0].start, middle[-1].stop, scope)
 
 
 def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:

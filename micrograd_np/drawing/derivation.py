@@ -20,7 +20,7 @@ import numpy as np
 from .. import ops
 from ..ops.primitive import Elementwise
 from .latex import NOTATION, Writer, escape, is_product, symbol_of, value_of
-from .scene import Edge, Node, Scene
+from .scene import Edge, Node, Scene, glosses_of
 from .text import label
 
 MAX_LINES = 40  # notes included
@@ -117,19 +117,10 @@ class Derivation:
             return call(self.new_key("f", rf"S_{{[{escape(selection[1])}]}}^{{\top}} \, @", run), g)
         op = "fold" if head.kind == "fold" else head.op.strip("_") or "op"
         vjp = rf"\mathrm{{vjp}}_{{\text{{{escape(op)}}}}}"
-        self.notes[rf"{vjp} \text{{: {escape(description_of(edge, head))}}}"] = None
+        known = [label(head)] if head.kind == "fold" else [*glosses_of(head.op, edge.rule).values(), edge.rule]
+        self.notes[rf"{vjp} \text{{: {escape(known[0] or 'the sum of what its rules send')}}}"] = None
         of = self.latex.get(self.keys.get(tail.phrase.text, ""), "") or rf"\text{{{escape(label(tail))}}}"
         return call(self.new_key("f", rf"{vjp}\left(@;\, {of}\right)", run), g)
-
-
-def description_of(edge: Edge, head: Node) -> str:
-    """Return what a rule is, in words: a gloss of its op or of an op that it calls, else its formula."""
-    if head.kind == "fold":
-        return label(head)
-    for name in (head.op, *re.findall(r"\w+(?=\()", edge.rule)):
-        if name in ops.TABLE and ops.TABLE[name].gloss:
-            return ops.TABLE[name].gloss
-    return edge.rule or "the sum of what its rules send"
 
 
 def derive(scene: Scene, nodes: Iterable[Node]) -> tuple[list[Line], list[str]]:

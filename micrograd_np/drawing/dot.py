@@ -1,51 +1,44 @@
-"""A scene as DOT source: a table for each box, an arrow for each use of a value, a frame for each scope."""
+"""A scene as DOT source: a table for each box, an arrow for each use of a value, a frame for each scope.
+
+Graphviz renders it as SVG, PNG or PDF.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+from ..core.errors import UsageError
 from ..core.names import printable
 from .graph import Scope
-from .preview import DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
+from .preview import DARK, DIM, GRADIENT, HEAT, INK, KINDS, LINE, PAPER, VALUE, brief, fits_a_grid, host, lines, preview
 from .scene import Edge, Node, Scene
-from .text import clip, output_lines, shape, undrawn
+from .text import clip, shape, undrawn
 
 ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 
 
-@dataclass(frozen=True)
 class View:
     """The choice of what a picture shows: the direction, and the detail for its number of boxes."""
 
-    scene: Scene
-    direction: str
-
-    @property
-    def boxes(self) -> int:
-        return len(self.scene.nodes)
-
-    @property
-    def has_cells(self) -> bool:
-        """Return whether arrays are shown as coloured cells; in a larger picture each is one line."""
-        return self.boxes <= 30
+    def __init__(self, scene: Scene, direction: str) -> None:
+        self.scene = scene
+        self.boxes = len(scene.nodes)
+        self.values, self.gradients = direction != "backward", direction != "forward"
+        self.has_cells = self.boxes <= 30  # arrays are shown as coloured cells; in a larger picture each is one line
+        self.has_text = self.boxes <= 120  # the largest pictures show only the names of boxes
+        self.direction = direction
 
     def shows_cells(self, node: Node) -> bool:
         """Return whether a box shows its arrays as cells; with over 12 boxes, operations need a name."""
         return self.has_cells and (self.boxes <= 12 or bool(node.name) or node.kind != "operation")
 
-    @property
-    def has_text(self) -> bool:
-        """Return whether arrays and rules are shown at all; the largest pictures show only the names of boxes."""
-        return self.boxes <= 120
-
     def arrays(self, node: Node) -> list[tuple[str, Any, str]]:
         """Return the arrays that a box shows, each with its caption and colour."""
-        both = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]
-        chosen = {"both": both, "forward": both[:1], "backward": both[1:]}[self.direction]
-        return [(caption, values, ink) for caption, values, ink in chosen if values is not None and self.has_text]
+        chosen = [("value", node.value, VALUE)] if self.values else []
+        chosen += [("gradient", node.gradient, GRADIENT)] if self.gradients else []
+        return [each for each in chosen if self.has_text and each[1] is not None]
 
 
 def box(node: Node, view: View) -> str:
@@ -55,13 +48,12 @@ def box(node: Node, view: View) -> str:
     columns = 1 if is_stacked(arrays, in_cells) else len(arrays)
     cells = []
     for caption, values, ink in arrays:
-        shown = cell_table(caption, values, ink, len(arrays) > 1) if in_cells else array_text(values, ink)
+        in_lines = "<br/>".join(font(line, ink, 9) for line in lines(values))
+        shown = cell_table(caption, values, ink, len(arrays) > 1) if in_cells else in_lines
         cells.append(f'<td id="{node.id}_{caption}" tooltip="{caption}">{shown}</td>')  # a page finds it by its id
     rows = [row(heading(node), columns)]
     rows += [tr("".join(cells))] if columns > 1 else map(tr, cells)
     notes = view.scene.state(node) if view.has_text else "", *undrawn_notes(node, view)
-    if view.has_text:
-        rows += [row(font(line, DIM, 9), columns) for line in output_lines(node, view.direction)]
     rows += [row(font(note, DIM, 9), columns) for note in notes if note]
     look = f'border="1" cellspacing="0" cellpadding="4" style="{style}" bgcolor="{fill}" color="{border}"'
     return table("".join(rows), look)
@@ -73,11 +65,6 @@ def is_stacked(arrays: list[tuple[str, Any, str]], in_cells: bool) -> bool:
         return True
     widths = [max(map(len, lines(values, 24 if in_cells else 12))) for _, values, _ in arrays]
     return sum(widths) > MAX_SIDE_BY_SIDE
-
-
-def array_text(values: Any, ink: str) -> str:
-    """Return an array as lines of text."""
-    return "<br/>".join(font(line, ink, 9) for line in lines(values))
 
 
 def tr(cells: str) -> str:
@@ -135,6 +122,7 @@ def escape(text: str) -> str:
     return printable(text).translate(ENTITIES)
 
 
+SPACED = {"bgcolor": PAPER, "pad": "0.3", "nodesep": "0.2", "ranksep": "0.2", "newrank": "true", "fontname": "Courier"}
 # With many boxes, Graphviz would need minutes for the best layout: these settings limit its search.
 LARGE = {"nslimit": "2", "mclimit": "0.1"}
 HUGE = LARGE | {"splines": "line", "outputorder": "edgesfirst"}  # no line over a box
@@ -147,35 +135,20 @@ HEADS = {
 LOOSE = 'border="0" cellspacing="4" cellpadding="3"'
 
 
-def layout_limits(view: View) -> dict[str, str]:
-    if view.boxes > 300:
-        return HUGE
-    return {} if view.has_text else LARGE
-
-
 def source(scene: Scene, direction: str = "both") -> str:
     """The DOT source of a scene."""
     import graphviz  # type: ignore[import-untyped]
 
     view = View(scene, direction)
+    limits = HUGE if view.boxes > 300 else {} if view.has_text else LARGE
     digraph = graphviz.Digraph(
-        graph_attr={
-            "bgcolor": PAPER,
-            "pad": "0.3",
-            "nodesep": "0.2",
-            "ranksep": "0.2",
-            "newrank": "true",
-            "fontname": "Courier",
-            "label": f"<{legend(scene, view)}>",
-            "labelloc": "b",
-            **layout_limits(view),
-        },
+        graph_attr=SPACED | {"label": f"<{legend(scene, view)}>", "labelloc": "b"} | limits,
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
     clusters: dict[Scope, Any] = {(): digraph}
     for node in scene.nodes:
-        subgraph = cluster(clusters, node.scope, scene.frame)
+        subgraph = cluster(clusters, node.scope)
         subgraph.node(node.id, f"<{box(node, view)}>", id=node.id, _attributes={"class": node.kind})
     for scope, inner in reversed(clusters.items()):
         if scope:
@@ -207,27 +180,25 @@ def invisible_edges(scene: Scene, computed: set[str]) -> list[tuple[str, str]]:
     pairs = []
     for edge in scene.edges:
         frame = by_id[edge.head].scope
-        enters = edge.tail in computed and by_id[edge.tail].scope[: len(frame)] != frame
-        if enters:
+        if edge.tail in computed and by_id[edge.tail].scope[: len(frame)] != frame:  # it enters the frame
             pairs += [(edge.tail, leaf) for leaf in leaves.get(frame, ()) if first_use.get(leaf, -1) > order[edge.tail]]
     return pairs
 
 
 def undrawn_notes(node: Node, view: View) -> list[str]:
     """Describe the parts of a gradient that no drawn arrow shows."""
-    if not view.has_cells or view.direction == "forward":
+    if not view.has_cells or not view.gradients:
         return [node.undrawn]
     return [*undrawn(node).split(", "), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
 
-def cluster(clusters: dict[Scope, Any], scope: Scope, opened: Scope) -> Any:
-    """Return the subgraph of a scope, inside those of the scopes around it. A page finds an open fold as "open"."""
+def cluster(clusters: dict[Scope, Any], scope: Scope) -> Any:
+    """Return the subgraph of a scope, inside those of the scopes around it."""
     for depth in range(1, len(scope) + 1):
         if scope[:depth] not in clusters:
             inner = type(clusters[()])(f"cluster_{len(clusters)}")
-            look = {"labelloc": "t", "labeljust": "l", "color": LINE, "style": "rounded"}
-            look |= {"id": "open", "color": KINDS["fold"][1]} if scope[:depth] == opened else {}
-            inner.attr(label=f"<{font(scope[depth - 1], DIM, 10)}>", **look)
+            label = f"<{font(scope[depth - 1], DIM, 10)}>"
+            inner.attr(label=label, labelloc="t", labeljust="l", color=LINE, style="rounded")
             clusters[scope[:depth]] = inner
     return clusters[scope]
 
@@ -237,7 +208,7 @@ def arrow(edge: Edge, view: View) -> dict[str, str]:
     if not edge.has_rule:
         return {"style": "dashed"}
     words = []
-    if view.direction != "forward":
+    if view.gradients:
         if edge.rule and view.has_text:
             rule = clip(edge.rule)
             words.append(rule if rule.count("…") < 3 else f"its rule for {edge.argument}")
@@ -259,16 +230,16 @@ def legend(scene: Scene, view: View) -> str:
         if kind in present
     ]
     scales = []
-    if view.direction != "backward" and view.has_text and not scene.program:
+    if view.values and view.has_text and not scene.program:
         scales.append(f"<td>{font('values', VALUE, 9)}</td>")
-    if view.direction != "forward" and view.has_text:
+    if view.gradients and view.has_text:
         scales.append(f"<td>{font(gradient_meaning(scene), GRADIENT, 9)}</td>")
     if view.has_cells and not scene.program:
         cells = "".join(cell("", level) for level in range(-4, 5))
         scale = f"<tr><td>{font('each array: -', INK, 9)}</td>{cells}<td>{font('+', INK, 9)}</td></tr>"
         scales.append("<td>" + table(scale, 'border="0" cellspacing="0" cellpadding="1"') + "</td>")
     rows = [row(table(f"<tr>{''.join(parts)}</tr>", LOOSE)) for parts in (kinds, scales) if parts]
-    if view.direction != "forward" and view.has_text and any(edge.rule for edge in scene.edges):
+    if view.gradients and view.has_text and any(edge.rule for edge in scene.edges):
         z = ", and z is its value" if speaks_of_z(scene) else ""
         words = f"on an arrow: the rule of the lower box; {scene.g} is the gradient of that box{z}"
         rows.append(row(font(words, GRADIENT, 9)))
@@ -288,3 +259,75 @@ def speaks_of_z(scene: Scene) -> bool:
     """Return whether a rule calls an operation's result z, and no value of the user has that name."""
     users = any(node.name == "z" for node in scene.nodes)
     return not users and any(re.search(r"\bz\b", edge.rule) for edge in scene.edges)
+
+
+# DOT source as SVG or PNG by graphviz-pure, and as PDF by the system's Graphviz.
+
+# Text is measured in bytes, of which … has three. What stands for it meanwhile is as wide as a dot, and in no name.
+DOTS, STAND_IN = "…", "\x7f."
+TITLE = re.compile(rb'(<g id="clust\d+" class="cluster">(?:(?!</g>).)*?)(<text.*?</text>\n)', re.DOTALL)
+FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
+SIZE = re.compile(rb'(width|height)="([\d.]+)pt"')
+SCALE = 1.1  # pixels for a point: formulas are as large as small print
+# An arrow with two heads: the first is where the gradient goes, the second where the value goes.
+HEADS_OF_EDGE = re.compile(rb'(class="edge">(?:(?!</g>).)*?<polygon)((?:(?!</g>).)*?<polygon)', re.DOTALL)
+DATE = re.compile(rb"(/CreationDate \(D:)\d{14}")  # without it, the same picture is the same bytes
+
+
+def engine(format: str) -> str:
+    """The layout program: graphviz-pure, which draws alike everywhere; for a PDF, Graphviz's own `dot`."""
+    import shutil
+    import sysconfig
+
+    if format == "pdf":
+        if found := shutil.which("dot"):
+            return found
+        raise UsageError(
+            "PDF needs the program `dot`, and there is none on the PATH. Install your system's graphviz package, "
+            "or save as .svg or .png."
+        )
+    beside = sysconfig.get_path("scripts")
+    if found := shutil.which("graphviz-pure", path=beside) or shutil.which("graphviz-pure"):
+        return found
+    raise UsageError(
+        f"the layout program graphviz-pure is neither in {beside} nor on the PATH. Install it with "
+        "`pip install graphviz-pure`. DOT source (.dot), Mermaid (.mmd) and text (.txt) need none."
+    )
+
+
+def render(source: str, format: str, *options: str) -> bytes:
+    """A drawing of DOT source, in the format's bytes; the options are the layout program's."""
+    import subprocess
+
+    command = [engine(format), f"-T{format}", *options]
+    if format == "svg":
+        source = source.replace(DOTS, STAND_IN)
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise UsageError(f"{command[0]} could not draw this: {done.stderr.decode(errors='replace').strip()}")
+    if format == "svg":
+        return styled(done.stdout)
+    return DATE.sub(rb"\g<1>19800101000000", done.stdout) if format == "pdf" else done.stdout
+
+
+def styled(svg: bytes) -> bytes:
+    """A drawing that follows the reader's light or dark page, without the ids that hovering would show."""
+    svg = re.sub(rb"<title>[^<]*</title>\n", b"", svg).replace(STAND_IN.encode(), DOTS.encode())
+    svg = HEADS_OF_EDGE.sub(rb'\1 class="back"\2 class="to"', svg)
+    svg = SIZE.sub(lambda found: b'%s="%.0f"' % (found[1], SCALE * float(found[2])), svg, count=2)
+    svg = svg.replace(b"<svg ", FITTING, 1)
+    titles = b"".join(found[2] for found in TITLE.finditer(svg))  # go over the arrows that cross them
+    svg = TITLE.sub(rb"\1", svg)
+    start, end = svg.index(b">", svg.index(b"<svg")) + 1, svg.rindex(b"</g>")
+    over = b'<g class="titles">\n' + titles + b"</g>\n" if titles else b""
+    return svg[:start] + b"\n" + style().encode() + svg[start:end] + over + svg[end:]
+
+
+def style() -> str:
+    """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
+    fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"
+    halo = f".edge text,.titles text{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;stroke:{PAPER}}}"
+    swaps = f".edge text,.titles text{{stroke:{DARK[PAPER]}}}" + "".join(
+        f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
+    )
+    return f"<style>text{{font-family:{fonts}}}{halo}@media (prefers-color-scheme:dark){{{swaps}}}</style>"

@@ -16,11 +16,10 @@ from ..core.tensor import Tensor
 from ..expressions.layout import Listing, html_table
 from .collapse import MAX_BOXES
 from .derivation import derive, typeset
-from .graph import Graph, graph_of, ops_of, reached, walk
+from .graph import graph_of, ops_of, reached, walk
 from .preview import brief
-from .scene import Node, Scene, scene_of
+from .scene import Node, Scene, fill, scene_of
 from .text import backward, label, table
-from .values import fill
 
 
 def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
@@ -72,8 +71,8 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     whole = part = scene_of(graph, MAX_BOXES)
     first, last = whole.nodes[-1], next((node for node in whole.nodes if node.graph_value is tensor), None)
     flows = last is not None and id(output) in reached(ops_of([output]), tensor)
-    if tensor is output or not flows:
-        check_kept(graph)
+    if (tensor is output or not flows) and (gone := forgotten(walk([output]), names)):
+        raise GradientError(f"{gone}. Explain before that, or leave retain_graph=False out.")
     if last is None or not flows:
         raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
     title = f"From {label(first)} back"
@@ -111,14 +110,6 @@ class Explanation(Listing):
         return f"<div><p>{escape(title)}</p>{html_table(backward(self.scene), head)}{below}</div>"
 
 
-class Reason(Listing):
-    """A sentence that says why a gradient is missing; a notebook shows it as a table with what to do."""
-
-    def _repr_html_(self) -> str:
-        parts = re.split(r"(?<=\.) (?=(?:Create|Wrap|Set|Call|Leave|Compute|Pass) )", self, maxsplit=1)
-        return html_table(zip(("why", "what to do"), parts, strict=False))
-
-
 def check_tensor(function: str, x: Any) -> None:
     """Raise if an object to explain is not a Tensor."""
     if not isinstance(x, Tensor):
@@ -136,15 +127,12 @@ def swapped(function: str, tensor: Tensor, output: Tensor, names: Names) -> str:
     return f"{second} was not computed from {first}, but {first} from {second}. {right}"
 
 
-def check_kept(graph: Graph) -> None:
-    """Raise if the graph was freed: nobody can say then whether a gradient flowed."""
-    for i in graph.ops.tolist():
-        if graph.values[i]._paths is FREED:
-            name = graph.title(i) or graph.values[i].op.name
-            raise GradientError(
-                f"the graph of {name} was forgotten by backward(retain_graph=False). Explain before that, or leave "
-                "retain_graph=False out."
-            )
+def forgotten(values: Iterable[Any], names: Names) -> str:
+    """Return the sentence on a graph that was freed: nobody can say then whether a gradient flowed. Else, nothing."""
+    freed = next((x for x in values if isinstance(x, Tensor) and x._paths is FREED), None)
+    if freed is None:
+        return ""
+    return f"the graph of {names(freed) or freed.op.name} was forgotten by backward(retain_graph=False)"
 
 
 def computed_from(tensor: Tensor, names: Names) -> list[Tensor]:
@@ -186,7 +174,7 @@ def why_none(tensor: Tensor, output: Tensor | None = None) -> Listing:
     >>> print(why_none(w))
     w is a constant: it does not ask for a gradient. Create it with mg.Tensor(..., requires_grad=True).
     """
-    return Reason(reason_for_none(tensor, output, live(Names())))
+    return Listing(reason_for_none(tensor, output, live(Names())))
 
 
 def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
@@ -208,9 +196,6 @@ def reason_for_none(tensor: Any, output: Tensor | None, names: Names) -> str:
     return f"{name} has a gradient, and it is truly zero{source_of_zero(tensor, outputs, names)}."
 
 
-LEAVE_OUT = "Leave that out where a gradient has to pass."
-
-
 def constant(tensor: Tensor, name: str, names: Names) -> str:
     """Explain a tensor that does not require a gradient."""
     if tensor.dtype.kind != "f":
@@ -220,7 +205,10 @@ def constant(tensor: Tensor, name: str, names: Names) -> str:
         )
     if tensor._created_at:
         where = format_location(tensor._created_at)
-        return f"{name} was cut from its graph by detach() or no_grad(): {where}. {LEAVE_OUT}"
+        return (
+            f"{name} was cut from its graph by detach() or no_grad(): {where}. Leave that out where a gradient has to "
+            "pass."
+        )
     if type(tensor) is not Tensor:  # a Parameter, which is made to want gradients
         owner, path = names.modules.get(id(tensor), ("", ""))
         name = f"{owner}.{path}" if path and owner.isidentifier() else name
@@ -233,45 +221,26 @@ def why_missing(tensor: Tensor, name: str, outputs: list[Tensor], names: Names) 
     output = next((x for x in outputs if x.grad is not None), outputs[0]) if outputs else None
     loss = names(output) or "the output"
     values = names.held if output is None else walk([output])
-    if freed := [x for x in values if isinstance(x, Tensor) and x._paths is FREED]:
-        which = names(freed[0]) or loss
-        return f"the graph of {which} was forgotten by backward(retain_graph=False) before {name} was asked."
-    if output is None:
-        if where := cuts(names.held, tensor, name):
-            return f"nothing among your variables was computed from {name}{where}."
-        return (
-            f"nothing among your variables was computed from {name}{without_record(name)}. "
-            f"Pass the output if it is in no variable: mg.why_none({names(tensor) or 'tensor'}, loss)."
-        )
-    if output.op is None:
-        return without_graph(output, loss, name)
-    if not any(x is tensor for x in values):
-        return f"{loss} was not computed from {name}{cuts(values, tensor, name) or without_record(name)}."
+    if gone := forgotten(values, names):
+        return f"{gone} before {name} was asked."
+    if output is None or not any(x is tensor for x in values):
+        who = f"{loss} was not" if output is not None else "nothing among your variables was"
+        cut = cuts(values, tensor, name)
+        said = f"{who} computed from {name}{cut or without_record(name)}."
+        if cut or output is not None:
+            return said
+        return f"{said} Pass the output if it is in no variable: mg.why_none({names(tensor) or 'tensor'}, loss)."
     if output.grad is None:
         return f"backward() has not been called on {loss}, which was computed from {name}."
     ops = ops_of([output])
     way = reached(ops, tensor)
     if id(output) in way:
         return f"the gradient of {name} was cleared after the backward pass of {loss}. Call backward() again."
-    blocking = [(op, i) for op in ops for i in blocked(op, way)]
+    blocking = [(op, i) for op in ops for i, x in enumerate(op.args) if id(x) in way and i not in dict(op._paths)]
     if any(op.op.rules[i] is not None for op, i in blocking):
         return f"{name} did not want a gradient when {loss} was computed. Compute {loss} again."
     rows = ", ".join(dict.fromkeys(op.op.name for op, _ in blocking))
     return f"no gradient passes from {loss} to {name}: {rows} has no derivative for that argument."
-
-
-def blocked(op: Tensor, way: set[int]) -> list[int]:
-    """Return which arguments are on the way and get no gradient from an op."""
-    with_rule = {i for i, _ in op._paths}
-    return [i for i, x in enumerate(op.args) if id(x) in way and i not in with_rule]
-
-
-def without_graph(output: Tensor, loss: str, name: str) -> str:
-    """Explain an output that has no graph."""
-    if not output._created_at:
-        return f"{loss} has no graph: it was not computed from anything that wants a gradient{without_record(name)}."
-    where = format_location(output._created_at)
-    return f"{loss} has no graph: it was computed under no_grad(), or from what detach() gave: {where}. {LEAVE_OUT}"
 
 
 def cuts(values: Iterable[Any], tensor: Tensor, name: str) -> str:

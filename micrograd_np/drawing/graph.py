@@ -44,7 +44,6 @@ class Graph:
     place: dict[int, int]  # by the id of a value; an alias has the place of what it is an alias of
     kept: Collection[int] = ()  # values that are never folded
     scopes: list[Scope] = field(default_factory=list)
-    tags: dict[int, str] = field(default_factory=dict)  # generated names of leaves
     used: dict[int, Any] = field(default_factory=dict)  # of a plain array, what the first operation found in it
     g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
     program: bool = False  # whether it shows steps, which have no numbers
@@ -53,24 +52,21 @@ class Graph:
         self.made = np.array([kind not in LEAVES for kind in self.kinds], bool)
         self.ops = np.flatnonzero(self.made)
         self.scopes = self.scopes or [()] * len(self.values)
-        ends = [array("q") for _ in range(4)]
+        ends = array("q")
         for head in self.ops.tolist():
             x = self.values[head]
             with_rule = range(len(x.args)) if self.program else [i for i, _ in x._paths]
             for i, arg in enumerate(x.args):
                 if (tail := self.place.get(id(arg))) is not None:
-                    for column, number in zip(ends, (tail, head, i, i in with_rule), strict=True):
-                        column.append(number)
+                    ends.extend((tail, head, i, i in with_rule))
                     if not self.program and not isinstance(arg, Tensor):
                         self.used.setdefault(tail, x._values[i])  # the array may have been written to since
         # An arrow for each use of a value: where it begins and ends, the argument's position, and whether the op has a
         # rule for this argument.
-        self.tail, self.head, self.position, has_rule = (np.array(column, np.int64) for column in ends)
+        self.tail, self.head, self.position, has_rule = np.array(ends, np.int64).reshape(-1, 4).T.copy()
         self.has_rule = has_rule.astype(bool)
-        tag = tagging({title for title in self.titles if title})
-        for i, kind in enumerate(self.kinds):
-            if kind in LEAVES and not self.titles[i]:
-                self.tags[i] = tag(kind)
+        tag = tagging({title for title in self.titles if title})  # generated names of leaves
+        self.tags = {i: tag(self.kinds[i]) for i in np.flatnonzero(~self.made).tolist() if not self.titles[i]}
 
     def title(self, place: int) -> str:
         """Return a value's name, or the one generated for a leaf; empty for an operation without a name."""
@@ -190,8 +186,12 @@ def common(scopes: Iterable[Scope]) -> Scope:
 
 
 def walk(outputs: Sequence[Tensor]) -> list[Any]:
-    """Return every value that the outputs were made from, arguments before results."""
-    return with_leaves(ops_of(outputs), outputs)
+    """Return every value that the outputs were made from, each before its first use."""
+    order: dict[int, Any] = {}
+    for node in ops_of(outputs):
+        order |= {id(x): x for x in node.args if is_box(x) and id(x) not in order}
+        order[id(node)] = node
+    return list((order | {id(x): x for x in outputs}).values())
 
 
 def ops_of(outputs: Sequence[Tensor]) -> list[Tensor]:
@@ -204,19 +204,6 @@ def ops_of(outputs: Sequence[Tensor]) -> list[Tensor]:
             found[id(node)] = node
             pending += [x for x in node.args if isinstance(x, Tensor) and x.op is not None]
     return sorted(found.values(), key=attrgetter("_order"))
-
-
-def with_leaves(ops: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
-    """Return ops and their arguments, each before its first use."""
-    order: dict[int, Any] = {}
-    for node in ops:
-        for x in node.args:
-            if is_box(x):
-                order.setdefault(id(x), x)
-        order[id(node)] = node
-    for x in outputs:
-        order.setdefault(id(x), x)
-    return list(order.values())
 
 
 def reached(ops: Sequence[Tensor], tensor: Tensor, by_gradient: bool = True) -> set[int]:
@@ -235,6 +222,7 @@ def is_box(x: Any) -> bool:
 
 
 FOLDING = ("sum", "reduce", "prod")  # Python's own, which call an op again and again
+place = attrgetter("lineno", "end_lineno", "col_offset", "end_col_offset")
 
 
 def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
@@ -296,13 +284,12 @@ def targets(source: str) -> dict[Any, tuple[str, ...]]:
     def enter(to: Any, value: Any) -> None:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FOLDING:
             return  # one call makes many values, and binds the last
-        if isinstance(to, ast.Name):
-            found[place(value)] = (to.id,)
-        elif isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
-            for part, each in zip(to.elts, value.elts, strict=False):
+        parts: list[Any] = to.elts if isinstance(to, ast.Tuple) else [to]
+        if isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
+            for part, each in zip(parts, value.elts, strict=False):
                 enter(part, each)
-        elif isinstance(to, ast.Tuple) and all(isinstance(part, ast.Name) for part in to.elts):
-            found[place(value)] = tuple(part.id for part in to.elts if isinstance(part, ast.Name))
+        elif all(isinstance(part, ast.Name) for part in parts):
+            found[place(value)] = tuple(part.id for part in parts)
 
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
@@ -312,7 +299,3 @@ def targets(source: str) -> dict[Any, tuple[str, ...]]:
         elif isinstance(node, ast.AugAssign):
             enter(node.target, node)
     return found
-
-
-def place(node: Any) -> tuple[int, int, int, int]:
-    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset

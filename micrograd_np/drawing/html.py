@@ -3,56 +3,42 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Collection, Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..core.tensor import Tensor
-from .dot import cell_table, facts
+from .dot import FITTING, cell_table, facts
 from .graph import kind
-from .preview import DARK, FITTING, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
-from .scene import Edge, Node, Scene
+from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
+from .scene import Edge, Node, Scene, set_value
 from .text import clip, label
-from .values import NUDGE, set_value
 
-# The state of a box that holds the outputs of one op: see set_value in values.py.
-OUTPUTS = re.compile(r"\d+ outputs?")
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 
-def page(scene: Scene, svgs: Mapping[str, str], nudged: Mapping[str, Any] | None = None) -> str:
-    """Return the page of a scene.
-
-    `svgs` holds drawings: that of the scene under "", and under the key of a fold that of the scene with this fold
-    open. `nudged` holds, by box, how the output changes when 0.001 is added to each entry: see `nudge` in values.py.
-    """
-    scenes = {"": scene, **scene.opened}
-    views = {key: view_of(each, scene.opened, nudged or {}) for key, each in scenes.items()}
-    shared = views[""]["nodes"]
-    for key in scene.opened:  # what an open fold does not change is on the page once; player.js fills in the 0
-        views[key]["nodes"] = {id: node if node != shared.get(id) else 0 for id, node in views[key]["nodes"].items()}
-    lines = sorted({node.where for each in scenes.values() for node in each.nodes if node.where}, key=place_of)
+def page(scene: Scene, svg: str) -> str:
+    """Return the page of a scene."""
+    lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
     data = {
-        "views": views,
+        "nodes": {node.id: described(node) for node in scene.nodes},
+        "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
+        "steps": [*forward_steps(scene), *backward_steps(scene)],
+        "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
         "output": label(scene.nodes[-1]),
         "lines": lines,
         "g": scene.g,
-        "glosses": {name: gloss for each in scenes.values() for name, gloss in each.glosses().items()},
+        "glosses": scene.glosses(),
         "program": scene.program,
     }
-    drawings = {key: svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1) for key, svg in svgs.items()}
     return read_beside("player.html").format(
         title=escape(f"{label(scene.nodes[-1])}, forward and back"),
         style=read_beside("player.css") + heat_style(),
         script=read_beside("player.js"),
         alt=escape(f"{alt(scene)}; the panel says what each step does"),
         lines="".join(f'<span tabindex="0" role="button">{escape(line)}</span>' for line in lines),
-        svg=drawings.pop(""),
-        opened="".join(f'<template id="open_{key}">{svg}</template>\n' for key, svg in drawings.items()),
+        svg=svg[svg.index("<svg") :].replace(FITTING.decode(), "<svg ", 1),
         data=json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     )
 
@@ -62,40 +48,18 @@ def alt(scene: Scene) -> str:
     return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
 
 
-def view_of(scene: Scene, opens: Collection[str], nudged: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page holds of a scene: its boxes, its arrows and the steps through them."""
-    return {
-        "nodes": {node.id: described(node, opens) | nudges_of(node, nudged) for node in scene.nodes},
-        "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
-        "steps": [*forward_steps(scene), *backward_steps(scene)],
-        "frame": scene.frame[-1] if scene.frame else "",
-        "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
-    }
-
-
 def place_of(where: str) -> tuple[str, int]:
     """Return the file and the number of a line `file.py:12: ...`."""
     file, number, *_ = [*where.split(":"), "0"]
     return file, int(number) if number.isdigit() else 0
 
 
-def nudges_of(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
-    """Return by how much adding 0.001 to each entry of a leaf changes the output: as predicted, and in truth."""
-    changes = nudged.get(node.id)
-    if changes is None or node.gradient is None:
-        return {}
-    predicted = np.ravel(host(node.gradient)) * NUDGE
-    return {"nudge": [[f"{a:.3g}", f"{b:.3g}"] for a, b in zip(predicted, changes, strict=True)]}
-
-
 def forward_steps(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each value, in the order of computation."""
-    number, incoming = {id(edge): i for i, edge in enumerate(scene.edges)}, scene.incoming_edges()
     steps = []
     for node in scene.nodes:
-        edges = incoming.get(node.id, [])
-        inputs = list(dict.fromkeys(edge.tail for edge in edges))
-        used = [number[id(edge)] for edge in edges]
+        used = [i for i, edge in enumerate(scene.edges) if edge.head == node.id]
+        inputs = list(dict.fromkeys(scene.edges[i].tail for i in used))
         steps.append({"pass": "forward", "node": node.id, "edges": used, "inputs": inputs})
     return steps
 
@@ -158,12 +122,12 @@ def missing_numbers(scene: Scene) -> list[str]:
     return [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
 
 
-def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
+def described(node: Node) -> dict[str, Any]:
     """Return what the page says of one box.
 
-    `several` says why there is no single value, `rest` is the part of the gradient that no rule shown here sent, and
-    `opens` marks a fold that can be opened.
+    `several` says why there is no single value, and `rest` is the part of the gradient that no rule shown here sent.
     """
+    several = "of several values, each inside it" if node.kind == "fold" else f"{node.state}, each in a box of its own"
     return {
         "title": label(node),
         "text": clip(node.text),
@@ -171,12 +135,10 @@ def described(node: Node, opens: Collection[str]) -> dict[str, Any]:
         "op": node.op,
         "state": "" if node.state == node.kind else node.state,
         "where": node.where,
-        **({"several": f"{node.state}, each in a box of its own"} if OUTPUTS.fullmatch(node.state) else {}),
-        **({"several": "of several values, each inside it"} if node.kind == "fold" and node.value is None else {}),
+        **({"several": several} if node.value is None else {}),
         "value": shown(node.value),
         "gradient": shown(node.gradient),
         **({"rest": shown(node.difference), "reason": node.reason} if node.reason else {}),
-        **({"opens": 1} if node.kind == "fold" and node.id in opens else {}),
     }
 
 
@@ -201,14 +163,13 @@ def shown(values: Any) -> dict[str, Any] | None:
 
 def read_beside(name: str) -> str:
     """Return the text of a file in this folder."""
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
-        return file.read()
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def tensor_html(tensor: Tensor) -> str:
     """Return a tensor as a piece of HTML."""
     node = Node("", kind(tensor, False), tensor.name, graph_value=tensor)
-    set_value(node, {})
+    set_value(node)
     made = f"op {tensor.op.name}" if tensor.op is not None else node.kind
     words = filter(None, [f"<b>{escape(tensor.name)}</b>" if tensor.name else "", escape(facts(node)), made])
     tables = [("value", node.value, VALUE), ("gradient", node.gradient, GRADIENT)]

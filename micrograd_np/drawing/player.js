@@ -1,53 +1,28 @@
 "use strict";
 // The page holds the drawing and the steps; this walks through them. Words only ever become text, never markup.
-const { views, g, glosses, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
+const { nodes, edges, steps, note, g, glosses, program, output, lines } = JSON.parse(document.getElementById("data").textContent);
 const find = (id) => document.getElementById(id);
-const drawings = { "": find("graph").innerHTML };
-document.querySelectorAll("template").forEach((held) => { drawings[held.id.slice(5)] = held.innerHTML; });
-// A view is the picture with one fold open, or with none: its boxes, arrows and steps.
-let open = "", nodes, edges, steps, note, computed, arrived, sent;
+const computed = {}, arrived = {}, sent = {}; // the step at which the page knows a value, a gradient, a share
 let at = 0, playing = null, entry = 0, scale = 1;
 const SCALE = 1.1; // pixels for a point, as in the drawing
 const score = { right: 0, asked: 0, on: false };
 
-function load(key) {
-  open = key;
-  ({ nodes, edges, steps, note } = views[key]);
-  [computed, arrived, sent] = [{}, {}, {}];
-  for (const id in nodes) nodes[id] ||= views[""].nodes[id];
+function load() {
   steps.forEach((step, i) => {
     if (step.pass === "forward") computed[step.node] = i;
     if (step.start || step.sum) arrived[step.node] = i;
     for (const part of step.sends || []) { if (part.only) arrived[part.to] = i; sent[part.edge] = i; }
   });
-  find("graph").innerHTML = drawings[key];
   find("slider").max = steps.length - 1;
   for (const id in nodes) {
     const box = find(id);
-    const { title, kind, opens } = nodes[id];
-    set(box, { tabindex: 0, role: "button", "aria-label": `${title}, ${kind}${opens ? ", closed; opens" : ""}` });
-    if (opens) set(box, { "aria-expanded": false });
-    box.onclick = () => { stop(); opens ? toggle(id) : visit(id); };
+    set(box, { tabindex: 0, role: "button", "aria-label": `${nodes[id].title}, ${nodes[id].kind}` });
+    box.onclick = () => { stop(); visit(id); };
   }
-  const frame = find("open");
-  if (!frame) return;
-  set(frame, { tabindex: 0, role: "button", "aria-expanded": true, "aria-label": `${views[key].frame}, open; closes` });
-  frame.onclick = () => { stop(); toggle(key); };
 }
 
 function set(element, attributes) {
   for (const name in attributes) element.setAttribute(name, attributes[name]);
-}
-
-// Open a fold in place of the one that is open, or close it. Its last operation has its id.
-function toggle(id) {
-  const { pass } = steps[at];
-  const typing = document.activeElement?.closest?.("#graph");
-  load(open === id ? "" : id);
-  resize();
-  const same = steps.findIndex((step) => step.node === id && step.pass === pass && !step.sum);
-  show(Math.max(same, steps.findIndex((step) => step.node === id) * (same < 0)));
-  if (typing) (find("open") || find(id)).focus({ preventScroll: true });
 }
 
 function make(tag, text = "", name = "") {
@@ -133,26 +108,6 @@ function hidden(array, parts) {
   return [box];
 }
 
-// What one small step of an entry changes: as the gradient predicts, and in truth.
-function nudges(id) {
-  const { nudge, value } = nodes[id];
-  if (!nudge) return [];
-  const said = make("p", "Choose an entry to add 0.001 to it.", "nudge");
-  const box = table(value);
-  box.querySelectorAll("td").forEach((cell, i) => {
-    cell.tabIndex = 0;
-    cell.onclick = cell.onfocus = () => {
-      said.textContent = `${nodes[id].title}, entry ${i + 1}, plus 0.001: ${output} changes by ${nudge[i][0]} (predicted: gradient × 0.001), in truth by ${nudge[i][1]}`;
-    };
-  });
-  return [make("h3", "nudge"), box, said];
-}
-
-// Of a fold: how to see what is inside.
-function within(id) {
-  return nodes[id].opens ? [make("p", "A fold. Click it in the drawing, or press Enter on it, to open it.", "dim")] : [];
-}
-
 // Of a program, whose numbers come with each call: what goes in, by name.
 function goingIn(step) {
   return step.inputs.length ? [make("p", `goes in: ${step.inputs.map((id) => nodes[id].title).join(", ")}`, "dim")] : [];
@@ -162,10 +117,10 @@ function forward(step) {
   const { text, title, value } = nodes[step.node];
   const inputs = step.inputs.flatMap((id) => part(nodes[id].title, nodes[id].value, "", nodes[id].several));
   const made = text && text !== title ? [make("p", `${title} = ${text}`)] : [];
-  if (program) return [...made, ...within(step.node), ...goingIn(step)];
-  return [...made, ...within(step.node), ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
+  if (program) return [...made, ...goingIn(step)];
+  return [...made, ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
     ...(value ? inputs.length ? hidden(value, part("comes out", value, "forward"))
-      : part(nodes[step.node].kind, value, "forward") : []), ...nudges(step.node)];
+      : part(nodes[step.node].kind, value, "forward") : [])];
 }
 
 function backward(step) {
@@ -176,7 +131,6 @@ function backward(step) {
     const same = word === nodes[id].title ? "" : `, which is ${nodes[id].title}`;
     parts.push(...part(`${word}${same}`, nodes[id].value, "forward", nodes[id].several));
   }
-  parts.push(...within(step.node));
   for (const each of step.sends.filter((each) => each.rule || each.array)) {
     const [to, from] = [each.to, step.node].map((id) => nodes[id].title);
     parts.push(make("h3", `to ${to}:  ${each.rule}`, "backward"));
@@ -321,7 +275,7 @@ find("smaller").onclick = KEYS["-"];
 find("controls").onclick = (event) => { if (event.detail && event.target.tagName === "BUTTON") event.target.blur(); };
 find("slider").oninput = (event) => go(Number(event.target.value));
 document.onkeydown = (event) => {
-  const chooses = ["Enter", " "].includes(event.key) && event.target.closest(".node, #open, #lines span");
+  const chooses = ["Enter", " "].includes(event.key) && event.target.closest(".node, #lines span");
   if (chooses) { event.preventDefault(); chooses.onclick(); return; }
   const chosen = KEYS[event.key];
   if (!chosen || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -339,6 +293,6 @@ find("predict").onclick = () => {
   find("predict").setAttribute("aria-pressed", score.on);
   show(at);
 };
-load("");
+load();
 narrow();
 show(0);

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,7 @@ LEVELS = 4
 STRANGE = 9  # the heat of nan and of infinity
 
 
-@dataclass(frozen=True)
-class Preview:
+class Preview(NamedTuple):
     """Cells of text with the heat of each, -4 (most negative) to 4, and a line below them."""
 
     cells: list[list[str]]
@@ -96,10 +94,9 @@ def range_of(values: Any, mean: bool = True) -> str:
         with np.errstate(over="ignore"):
             least, greatest = numbers(np.array([finite.min(), finite.max()]))
             middle = finite.mean(dtype=float)
-            if abs(middle) < NOISE * np.abs(finite).max():
-                middle = 0.0
-            middle = numbers(np.array([middle]))
-        words = [f"{least} … {greatest}", *(f"mean {number}" for number in middle if mean), *words]
+        is_noise = abs(middle) < NOISE * np.abs(finite).max()
+        means = [f"mean {numbers(np.array([0.0 if is_noise else middle]))[0]}"] if mean else []
+        words = [f"{least} … {greatest}", *means, *words]
     return ", ".join(words)
 
 
@@ -111,16 +108,12 @@ def numbers(values: Any) -> list[str]:
         pairs = zip(numbers(values.real), numbers(values.imag), strict=True)
         return [f"{real}{'' if imaginary[0] == '-' else '+'}{imaginary}j" for real, imaginary in pairs]
     largest = max((abs(float(x)) for x in values if math.isfinite(x)), default=0.0)
-    if all(float(x).is_integer() for x in values if math.isfinite(x)) and largest < 1e4:
-        return [positive_zero(format(float(x), ".0f")) for x in values]
-    if 1e-3 <= largest < 1e5:
-        decimals = min(max(2 - math.floor(math.log10(largest)), 0), 4)
-        return [positive_zero(format(float(x), f".{decimals}f")) for x in values]
+    whole = largest < 1e4 and all(float(x).is_integer() for x in values if math.isfinite(x))
+    if whole or 1e-3 <= largest < 1e5:
+        decimals = 0 if whole else min(max(2 - math.floor(math.log10(largest)), 0), 4)
+        texts = [format(float(x), f".{decimals}f") for x in values]
+        return [text.lstrip("-") if float(text) == 0 else text for text in texts]
     return [format(float(x), ".1e") if x else "0" for x in values]
-
-
-def positive_zero(text: str) -> str:
-    return text.lstrip("-") if float(text) == 0 else text
 
 
 def strip(values: Any) -> Any:
@@ -168,16 +161,3 @@ DARK = {
     "#6db3e0": "#1f6fa8", "#9bcbeb": "#1c5680", "#c3e0f4": "#18405e", "#e2f0fa": "#152c3f", "#fbfbfb": "#191e25",
     "#fdecdb": "#33241a", "#fcd7b4": "#523318", "#fabc85": "#744416", "#f59c53": "#9a5a17", "#d9a8e6": "#6b3a7a",
 }  # fmt: skip
-
-
-FITTING = b'<svg style="max-width:100%;height:auto" '  # a drawing fits the cell of a notebook
-
-
-def style() -> str:
-    """A style sheet for the drawing: a font that is at hand, words that lines spare, each colour's dark counterpart."""
-    fonts = "ui-monospace, Menlo, Consolas, 'Liberation Mono', 'DejaVu Sans Mono', monospace"
-    halo = f".edge text,.titles text{{paint-order:stroke;stroke-width:3px;stroke-linejoin:round;stroke:{PAPER}}}"
-    swaps = f".edge text,.titles text{{stroke:{DARK[PAPER]}}}" + "".join(
-        f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
-    )
-    return f"<style>text{{font-family:{fonts}}}{halo}@media (prefers-color-scheme:dark){{{swaps}}}</style>"

@@ -1,4 +1,4 @@
-"""The scene that every renderer shows: boxes, arrows and their texts."""
+"""The scene that every renderer shows: boxes and arrows with their texts and numbers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from ..core.backward import FREED, fitted
+from ..core.backward import FREED, fitted, pull_arrays
+from ..core.context import tracing
+from ..core.names import format_location
+from ..core.tensor import Tensor, as_ndarray
+from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
-from .collapse import Item, box_places, fold, frame_of, open_item
-from .graph import LEAVES, Graph, Scope, tagging
+from ..program.trace import TraceError
+from .collapse import Item, box_places, fold
+from .graph import LEAVES, Graph, Scope, is_box, tagging
 
+EARLIER = "from an earlier backward"
+ELSEWHERE = "from elsewhere: another backward, output or write"
 MAX_TITLE = 28  # letters of a formula that serves as the name of its value
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
 MAX_EDGES = 3  # if more arrows than this leave one box for folds, only the first is drawn
-MAX_OUTPUTS = 4  # values leaving a fold that its box shows
-MAX_OPENED = 40  # folds of a picture that a page can open
 NO_BACKWARD = "no backward yet"  # the state of a value that waits for its gradient
 
 
@@ -47,7 +52,6 @@ class Node:
     undrawn_share: Any = None  # the part of the gradient that came along arrows that are not drawn
     where: str = ""
     scope: Scope = ()
-    outputs: list[Node] = field(default_factory=list)  # the values that leave a fold, if there are several
     members: list[Any] = field(default_factory=list, repr=False)  # of a fold: its ops
 
     @property
@@ -81,8 +85,6 @@ class Scene:
     edges: list[Edge]
     folded: list[str] = field(default_factory=list)
     program: bool = False  # whether it shows a traced program, which has no numbers
-    opened: dict[str, Scene] = field(default_factory=dict)  # for each fold that a page can open, the scene with it open
-    frame: Scope = ()  # the scope that stands for the open fold
     g: str = "g"  # the name of the arriving gradient in formulas: g, unless the user has a value called g
 
     @property
@@ -97,49 +99,42 @@ class Scene:
     def glosses(self) -> dict[str, str]:
         """Return the glosses of the ops that formulas mention, by the op's name."""
         by_id = self.by_id()
-        names: set[str] = set()
-        for edge in self.edges:
-            if edge.rule:
-                names |= {by_id[edge.head].op, *re.findall(r"\w+(?=\()", edge.rule)}
-        return {name: row.gloss for name in sorted(names) if (row := TABLE.get(name)) and row.gloss}
+        found = [glosses_of(by_id[edge.head].op, edge.rule) for edge in self.edges if edge.rule]
+        return dict(sorted(item for glosses in found for item in glosses.items()))
 
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
 
     def incoming_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that end there."""
-        found: dict[str, list[Edge]] = {}
-        for edge in self.edges:
-            found.setdefault(edge.head, []).append(edge)
-        return found
+        return edges_by((edge.head, edge) for edge in self.edges)
 
     def gradient_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that begin there and bring a gradient back to it."""
-        found: dict[str, list[Edge]] = {}
-        for edge in self.edges:
-            if edge.has_rule:
-                found.setdefault(edge.tail, []).append(edge)
-        return found
+        return edges_by((edge.tail, edge) for edge in self.edges if edge.has_rule)
 
 
-def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = (), with_opened: bool = False) -> Scene:
-    """Return the scene of a graph, without numbers: `values.fill` sets them.
+def glosses_of(op: str, rule: str) -> dict[str, str]:
+    """Return the glosses of an op and of those that its rule calls, by their names."""
+    names = (op, *re.findall(r"\w+(?=\()", rule))
+    return {name: row.gloss for name in names if (row := TABLE.get(name)) and row.gloss}
 
-    It is folded to about `limit` boxes, and each of the named groups becomes one box. `with_opened` adds the scenes
-    with one fold open.
+
+def edges_by(pairs: Iterable[tuple[str, Edge]]) -> dict[str, list[Edge]]:
+    """Return arrows in lists, by the box that each comes with."""
+    found: dict[str, list[Edge]] = {}
+    for box, edge in pairs:
+        found.setdefault(box, []).append(edge)
+    return found
+
+
+def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
+    """Return the scene of a graph, without numbers: `fill` sets them.
+
+    It is folded to about `limit` boxes, and each of the named groups becomes one box. Several arrows from one box to
+    the same fold are one.
     """
     items = fold(graph, limit, groups)
-    scene = build(graph, items)
-    folds = [item for item in items if item.size > 1]
-    for item in folds[:MAX_OPENED] if with_opened else ():
-        opened = build(graph, open_item(graph, items, item))
-        opened.frame = frame_of(item)
-        scene.opened[f"n{graph.ops[item.stop - 1]}"] = opened
-    return scene
-
-
-def build(graph: Graph, items: list[Item]) -> Scene:
-    """Return the scene of some items. Several arrows from one box to the same fold are one."""
     boxes = box_places(graph, items)
     item_of = {int(graph.ops[item.stop - 1]): item for item in items}
     folds = [place for place, item in item_of.items() if item.size > 1]
@@ -171,10 +166,9 @@ def build(graph: Graph, items: list[Item]) -> Scene:
 def leaving_values(graph: Graph, folds: list[int], boxes: Any, crossing: Any) -> dict[int, list[int]]:
     """Return, for each fold, the places of the values that leave it: those used outside of it, and its last one."""
     leaving: dict[int, list[int]] = {fold: [] for fold in folds}
-    used = np.unique(graph.tail[crossing])
-    for place in used[graph.made[used]].tolist():
-        if (box := int(boxes[place])) in leaving:
-            leaving[box].append(place)
+    for place in np.unique(graph.tail[crossing]).tolist():
+        if graph.made[place] and boxes[place] in leaving:
+            leaving[boxes[place]].append(place)
     for last, places in leaving.items():
         if last not in places:
             places.append(last)
@@ -252,11 +246,8 @@ def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
 
 
 def fold_box(graph: Graph, last: Node, item: Item, leaving: list[int]) -> Node:
-    """Return the box of a fold. If only one value leaves it, the box shows it; of several, a group lists four."""
-    box = last
-    if len(leaving) > 1:
-        shown = [value_box(graph, place) for place in leaving[:MAX_OUTPUTS]] if item.group else []
-        box = Node(last.id, "fold", None, None, scope=item.scope, outputs=shown)
+    """Return the box of a fold. If only one value leaves it, the box shows it."""
+    box = last if len(leaving) == 1 else Node(last.id, "fold", None, None, scope=item.scope)
     box.kind, box.text, box.op = "fold", item.group or item.words, ""
     box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
     return box
@@ -277,8 +268,157 @@ def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:
     return lines
 
 
-def rules_by_position(x: Any) -> dict[int, Any]:
-    """Return the rules by argument position, for the arguments to which a gradient flows."""
-    if getattr(x, "op", None) is None or x._paths is FREED:
-        return {}
-    return {i: fitted(rule, i, x.op.broadcasts) for i, rule in x._paths}
+# Numbers: values, gradients, and on each arrow the share of the gradient that its rule sends.
+
+
+def fill(scene: Scene) -> Scene:
+    """Set the current numbers of a scene's boxes and arrows.
+
+    The boxes then let go of their tensors, so a scene can be filled once.
+    """
+    if tracing():
+        raise TraceError(
+            "mg.draw and mg.explain cannot run inside a function while mg.trace or mg.compile records it: there are no "
+            "numbers yet. Draw what it returns, or its program: mg.draw(mg.trace(f)(...))."
+        )
+    by_id, incoming, outgoing = scene.by_id(), scene.incoming_edges(), scene.gradient_edges()
+    z_is_taken = any(node.name == "z" for node in scene.nodes)
+    for node in scene.nodes:
+        set_value(node)
+    for node in scene.nodes:
+        x, edges = node.graph_value, incoming.get(node.id, [])
+        if node.members:
+            sums = gradients_sent(node.members)
+            for edge in edges:
+                edge.gradient = only_part(sums.get(id(by_id[edge.tail].graph_value)))
+        elif node.kind != "fold" and isinstance(x, Tensor) and x.op is not None:
+            for edge in edges:
+                memory = getattr(by_id[edge.tail].graph_value, "_memory", None)
+                if memory and memory.written > x._order:
+                    by_id[edge.tail].state = "updated since"
+            set_rules(node, edges, z_is_taken, scene.g)
+    for node in scene.nodes:
+        set_shares(node, outgoing.get(node.id, []))
+    for node in scene.nodes:
+        node.graph_value, node.members = None, []
+    return scene
+
+
+def set_value(node: Node) -> None:
+    """Set the value, the gradient and the state of one box."""
+    x = node.graph_value
+    if not isinstance(x, Tensor):
+        if node.value is None and x is not None:
+            node.value = x.copy()
+        node.state = node.kind
+        node.shape, node.dtype = getattr(x, "shape", None), getattr(x, "dtype", None)
+        return
+    node.where = format_location(x._created_at) if x._created_at else ""
+    if isinstance(x._data, tuple):
+        node.state = f"{len(x._data)} output{'s' if len(x._data) > 1 else ''}"
+        return
+    node.value = x._data if x.op is not None else x._data.copy()
+    node.gradient = as_ndarray(x.grad)
+    node.shape, node.dtype = x._data.shape, x._data.dtype
+    if node.kind in ("constant", "frozen"):
+        node.state = node.kind
+    elif x._paths is FREED:
+        node.state = "graph forgotten"
+    elif x.grad is None:
+        node.state = NO_BACKWARD
+
+
+def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> None:
+    """Write the formula of each rule of an op on its arrow, with the gradient that the rule sends along it."""
+    x = node.graph_value
+    if runs_users_code(x) or x._paths is FREED:
+        return
+    by_position = {edge.position: edge for edge in edges}
+    of_z = node.phrase if node.title or z_is_taken else None  # None: the rules' own z
+    names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
+    has_gradient = x.grad is not None and is_unwritten(x)
+    g = as_ndarray(x.grad) if has_gradient else None
+    z, values = as_used(x)
+    for position, plain in x._paths:
+        if edge := by_position.get(position):
+            rule = fitted(plain, position, x.op.broadcasts)
+            with np.errstate(all="ignore"):
+                sent, formula = rules.read_rule(rule, g, z, values, x.params, names, g_name)
+            edge.rule = formula or f"{x.op.name}'s rule for {edge.argument}"
+            edge.gradient = only_part(sent) if has_gradient else None
+
+
+def gradients_sent(members: list[Any]) -> dict[int, Any]:
+    """Return, by the id of each value outside of a fold, the sum of what the fold's ops send to it.
+
+    The sum is None if a part of it cannot be computed.
+    """
+    inside = set(map(id, members))
+    sums: dict[int, Any] = {}
+    unknown: set[int] = set()
+    for op in members:
+        outside = {id(op.args[i]) for i, _ in op._paths if op.args} - inside
+        if outside and (op.grad is None or runs_users_code(op) or not is_unwritten(op)):
+            unknown |= outside
+        elif outside:
+            with np.errstate(all="ignore"):
+                pulled = pull_arrays(op, as_ndarray(op.grad))
+            for x, part in pulled:
+                sums[id(x)] = sums[id(x)] + part if id(x) in sums else part
+    return sums | dict.fromkeys(unknown)
+
+
+def only_part(sent: Any) -> Any:
+    """Return what a rule sends; of a tuple, which is for several outputs, the one entry that is not None."""
+    return next((part for part in sent if part is not None), None) if isinstance(sent, tuple) else sent
+
+
+def runs_users_code(x: Tensor) -> bool:
+    """Return whether a rule calls the user's own code, such as a hook: a picture must not run that once more."""
+    return any(callable(value) and not isinstance(value, type) for value in x.params.values())
+
+
+def argument_phrase(x: Any, edge: Edge | None) -> Phrase | None:
+    """Return how formulas write an argument: its name, how it was made, or its number."""
+    if not is_box(x):
+        return short(x)
+    return edge.phrase if edge and edge.phrase.text else None
+
+
+def is_unwritten(x: Tensor) -> bool:
+    """Return whether the values that an op's rules read are as they were when the op ran."""
+    try:
+        check_unwritten(x)
+    except RuntimeError:
+        return False
+    return True
+
+
+def set_shares(node: Node, edges: list[Edge]) -> None:
+    """Set the shares of a gradient, and its difference from their sum, with the reason for it."""
+    parts = [edge.gradient for edge in edges]
+    if parts and node.kind != "output" and not any(part is None for part in (node.gradient, *parts)):
+        with np.errstate(all="ignore"):
+            total = sum(parts[1:], parts[0])
+            difference = node.gradient - total
+            if not is_small(difference, total, node.gradient):
+                node.difference = difference
+                node.reason = EARLIER if not node.op and is_multiple(difference, total) else ELSEWHERE
+    for edge in edges if len(edges) > 1 or node.reason else ():  # else the gradient in the box is the only share
+        edge.share = edge.gradient
+    undrawn = [edge.gradient for edge in edges if not edge.drawn and edge.gradient is not None]
+    if undrawn and node.gradient is not None:  # of a fold that several values leave, shapes may differ
+        node.undrawn_share = sum(undrawn[1:], undrawn[0])
+
+
+def is_small(difference: Any, *of: Any) -> bool:
+    """Return whether a difference is only rounding; a nan counts as rounding, so that no reason is claimed for it."""
+    sizes = [np.abs(x).max(initial=0) for x in of]
+    is_large = np.abs(difference).max(initial=0) > max(sizes) * np.sqrt(np.finfo(difference.dtype).eps)
+    return not is_large  # of a nan, too
+
+
+def is_multiple(difference: Any, total: Any) -> bool:
+    """Return whether earlier runs of the same backward pass explain a difference: it is a multiple of the total."""
+    times = np.rint(np.sum(difference * total) / np.sum(total * total))
+    return bool(times >= 1) and is_small(difference - times * total, difference)

@@ -29,19 +29,8 @@ def text(scene: Scene, direction: str = "both") -> str:
 
 def forward(scene: Scene, node: Node) -> Row:
     kind = "" if node.kind == "operation" else node.kind
-    notes = "; ".join(filter(None, (kind, scene.state(node), *output_lines(node, "forward"))))
+    notes = "; ".join(filter(None, (kind, scene.state(node))))
     return equation(node), shape(node), figures(node.value), notes
-
-
-def output_lines(node: Node, direction: str) -> list[str]:
-    """Return a line for each of the several values that leave a fold, with its gradient."""
-    lines = []
-    for each in node.outputs:
-        value = figures(each.value) if direction != "backward" else ""
-        gradient = f"gradient {figures(each.gradient)}" if direction != "forward" and each.gradient is not None else ""
-        numbers = ", ".join(filter(None, (value, gradient)))
-        lines.append(f"gives {' '.join(filter(None, (each.name, shape(each))))}{': ' if numbers else ''}{numbers}")
-    return lines
 
 
 def backward(scene: Scene) -> list[Row]:
@@ -59,7 +48,7 @@ def backward(scene: Scene) -> list[Row]:
             # A rule that reads what was written to since cannot run again; of the only one, the gradient is known.
             share = node.gradient if len(edges) == 1 and edge.gradient is None else edge.gradient
             lines.append((rule + more, label(by_id[edge.head]), figures(share)))
-        if node.undrawn or (node.gradient is not None and node.undrawn_share is not None):
+        if node.undrawn or node.undrawn_share is not None:
             lines.append((f"folded, {node.undrawn or 'more arrows'}", "", figures(node.undrawn_share)))
         if node.reason:
             lines.append((node.reason, "", figures(node.difference)))
@@ -68,7 +57,6 @@ def backward(scene: Scene) -> list[Row]:
             rows.append((*name, f"{'+ ' if i else ''}{rule}", head, gradient))
         if len(lines) > 1 and node.gradient is not None:
             rows.append(("", "", "= the sum", "", figures(node.gradient)))
-        rows += [("", "", line, "", "") for line in output_lines(node, "backward")]
     return rows
 
 

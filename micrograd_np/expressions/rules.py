@@ -14,7 +14,7 @@ from ..core.errors import ArgumentTypeError
 from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION, namespace
 from ..ops.primitive import Drawn, Elementwise, Example, NonDifferentiable, Primitive, Variadic
-from .phrases import Phrase, defaults, formula, function_call, literal, operation, short, shortened
+from .phrases import Phrase, defaults, formula, function_call, literal, short, shortened
 
 MAX_LENGTH = 90
 
@@ -27,7 +27,7 @@ class Recorder(NDArrayOperatorsMixin):
         self.phrase = phrase
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        value = getattr(ufunc, method)(*map(unwrap, inputs), **unwrap(kwargs))
+        value = getattr(ufunc, method)(*unwrap(inputs), **unwrap(kwargs))
         phrases = [short(x) for x in inputs]
         if method != "__call__":
             return wrap_result(value, function_call(f"{ufunc.__name__}.{method}", phrases, kwargs, {}))
@@ -40,18 +40,17 @@ class Recorder(NDArrayOperatorsMixin):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         value = function(*unwrap(args), **unwrap(kwargs))
-        op = BY_FUNCTION.get(function)
-        phrases = [short(x) for x in args]
-        if getattr(op, "sign", None) and len(args) == 2:
-            return wrap_result(value, operation(op.sign, phrases))  # type: ignore[union-attr]
+        op: Any = BY_FUNCTION.get(function)
         if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
-            return wrap_result(value, phrases[0].transposed("T" if value.ndim == 2 else "mT"))
-        if getattr(op, "formula", None):
-            arrays, params = op.bind(*args, **kwargs)  # type: ignore[union-attr]
-            return wrap_result(value, formula(op, [short(x) for x in arrays], params))
-        return wrap_result(value, function_call(function.__name__, phrases, kwargs, defaults(function)))
+            return wrap_result(value, short(args[0]).transposed("T" if value.ndim == 2 else "mT"))
+        if getattr(op, "sign", None) or getattr(op, "formula", None):
+            args, params = op.bind(*args, **kwargs)
+            return wrap_result(value, formula(op, [short(x) for x in args], params))
+        return wrap_result(
+            value, function_call(function.__name__, [short(x) for x in args], kwargs, defaults(function))
+        )
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run a row of the table: `dispatch.apply` calls this where an argument has it."""
@@ -134,11 +133,14 @@ def read_rule(
 ) -> tuple[Any, str]:
     """Return the result of a rule and its formula.
 
-    `names` are the names of z and of the arguments; for None, the rule's own name is used. If the rule cannot be
+    `names` are the names of z and of the arguments; for None, the rule's own name is used. `g` may be None: then it is
+    ones. If the rule cannot be
     written as a formula, the formula is empty. If the rule fails on these arguments, the result is None as well.
     """
     own = ["z", *argument_names(rule, len(values))]
     words = [name or Phrase(letter) for name, letter in zip(names, own, strict=True)]
+    if g is None:
+        g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
     try:
         result = rule(wrap(g, Phrase(g_name)), wrap(z, words[0]), *map(wrap, values, words[1:]), **params)
         text = only_output(result) or short(result).text
@@ -186,9 +188,8 @@ def first_sentence(row: Primitive) -> str:
 
 def first_case(row: Primitive) -> Example | None:
     """Return the row's first example that can be written as source, with random arrays."""
-    if isinstance(row, Elementwise) and not row.examples:
-        return Example(tuple(random_array(Drawn(2), row.domain, seed) for seed in range(len(row.rules))), {})
-    for case in row.examples:
+    plain = [Example((Drawn(2),) * len(row.rules), {})] if isinstance(row, Elementwise) else []
+    for case in row.examples or plain:
         if all(has_source(x) for x in (*case.args, *case.kwargs.values())):
             return Example(tuple(random_array(x, row.domain, seed) for seed, x in enumerate(case.args)), case.kwargs)
     return None
@@ -214,14 +215,13 @@ def derivative_lines(row: Primitive, case: Example) -> str:
     """Return a line for each rule, such as `dx = g * z` for exp."""
     arrays, params = row.bind(*case.args, **case.kwargs)
     z = row.kernel(*arrays, **params)
-    g = tuple(map(np.ones_like, z)) if isinstance(z, tuple) else np.ones_like(z)
     rules = [row.rules[0]] if isinstance(row, Variadic) else row.rules
     lines = []
     for position, rule in enumerate(rules):
         if rule is not None:
             names = argument_names(rule, len(arrays))
             with np.errstate(all="ignore"):
-                text = read_rule(rule, g, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
+                text = read_rule(rule, None, z, list(arrays), params, [None] * (1 + len(arrays)))[1]
             lines.append(f"    d{names[position]} = {text or '…'}")
     if not lines:
         return "No gradient passes."

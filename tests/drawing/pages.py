@@ -22,6 +22,5 @@ def network():
 
 
 def data(picture):
-    """The part of the picture that the page holds as it opens."""
-    held = json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])
-    return held | held["views"][""]
+    """The part of the picture that the page holds."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', picture.html)[1])

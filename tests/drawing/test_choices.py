@@ -54,21 +54,6 @@ def test_a_function_of_bare_arrays_says_to_wrap_them():
         draw(lambda: 3)
 
 
-def needs_more(X, y, *, rate, times=1):
-    return np.sum(X * y) * rate
-
-
-def test_a_function_that_is_not_given_its_arguments_says_which():
-    X, model = weight(2), nn.Linear(2, 1, rng=np.random.default_rng(0))
-    with pytest.raises(TypeError, match=r"needs_more needs X, y, rate: mg\.draw\(needs_more, X, y, rate=\.\.\.\)\.$"):
-        draw(needs_more)
-    with pytest.raises(TypeError, match=r"needs_more needs y: mg\.draw"):
-        draw(needs_more, X, rate=2.0)
-    with pytest.raises(TypeError, match=r"model needs x: mg\.draw\(model, x\)\.$"):
-        draw(model)
-    assert draw(needs_more, X, y=X, rate=2.0).scene.nodes
-
-
 def test_a_value_called_g_is_not_taken_for_the_gradient():
     g = mg.Tensor(2.0, requires_grad=True)
     loss = g * g

@@ -9,7 +9,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import draw
-from micrograd_np.drawing.picture import render
+from micrograd_np.drawing.dot import render
 from micrograd_np.drawing.preview import GRADIENT, LINE
 from tests.drawing.scenes import weight
 

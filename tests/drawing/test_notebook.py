@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import micrograd_np as mg
-from micrograd_np.drawing import explain, why_none
+from micrograd_np.drawing import explain
 
 VALUES = [
     np.zeros((0, 3)),
@@ -58,16 +58,3 @@ def test_an_explanation_is_a_table_with_its_mathematics_below():
     assert below[0].startswith("From loss back to <x>")
     assert below[1].startswith("max_pool_input: each entry of g")
     assert below[2] == f"$${explained.latex}$$"
-
-
-def test_a_reason_is_a_table_of_why_and_what_to_do():
-    data = mg.Tensor([1.0])
-    assert table(why_none(data)._repr_html_()) == [
-        ["why", "data is a constant: it does not ask for a gradient."],
-        ["what to do", "Create it with mg.Tensor(..., requires_grad=True)."],
-    ]
-    w = mg.Tensor([1.0], requires_grad=True)
-    loss = w * 2.0
-    assert table(why_none(w, loss)._repr_html_()) == [
-        ["why", "backward() has not been called on loss, which was computed from w."]
-    ]

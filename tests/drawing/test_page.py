@@ -5,8 +5,7 @@ import re
 import numpy as np
 
 import micrograd_np as mg
-from micrograd_np import nn
-from micrograd_np.drawing import Picture, draw
+from micrograd_np.drawing import draw
 from tests.drawing.pages import data, network
 
 
@@ -71,48 +70,3 @@ def test_a_folded_picture_plays():
     page = data(draw(h))
     assert len(page["nodes"]) < 20
     assert "folded" in page["note"]
-
-
-def test_a_fold_has_a_view_in_which_it_is_open():
-    with mg.scope("layer"):
-        h = np.tanh(w := mg.Tensor([1.0, 2.0], requires_grad=True)) * w
-    loss = np.sum(h)
-    loss.backward()
-    picture = draw(loss, fold=["layer"])
-    (fold,) = [id for id, node in data(picture)["nodes"].items() if node.get("opens")]
-    opened = picture.scene.opened[fold]
-    assert [node.text for node in opened.nodes] == ["", "tanh(w)", "tanh(w) * w", "sum(h)"]
-    assert [node.scope for node in opened.nodes if node.op and node.kind != "output"] == [("layer",), ("layer",)]
-    assert {edge.rule for edge in opened.edges} == {"g * w", "g * (1 - z * z)", "g * tanh(w)", "broadcast_to(g, (2,))"}
-    assert draw(loss).text.splitlines()[:4] == Picture(opened, "both", None).text.splitlines()[:4]
-
-
-def test_numbers_in_an_open_fold_are_those_of_the_whole_picture():
-    cell, h = nn.GRUCell(2, 3, rng=np.random.default_rng(0)), np.zeros((1, 3))
-    for _ in range(6):
-        h = cell(np.ones((1, 2)), h)
-    loss = (h * h).sum()
-    loss.backward()
-    whole = {node.where: node for node in draw(loss, limit=1000).scene.nodes if node.kind == "leaf"}
-    picture = draw(loss, fold=["cell"])
-    assert len(picture.scene.opened) == 6
-    for key, opened in picture.scene.opened.items():
-        assert not any(node.reason for node in opened.nodes)
-        assert next(node for node in opened.nodes if node.id == key).op
-        assert sum(node.kind == "fold" for node in opened.nodes) == 5
-        leaving = opened.gradient_edges()
-        for node in opened.nodes:
-            if node.kind == "leaf":
-                np.testing.assert_allclose(sum(edge.gradient for edge in leaving[node.id]), node.gradient, rtol=1e-9)
-    assert whole
-
-
-def test_of_a_large_fold_the_beginning_and_the_end_open():
-    h = mg.Tensor(1.0, requires_grad=True)
-    for _ in range(1000):
-        h = np.tanh(h) * 1.1
-    picture = draw(h)
-    (opened,) = picture.scene.opened.values()
-    inside = [node for node in opened.nodes if node.scope]
-    assert [node.kind for node in inside] == [*["operation"] * 12, "fold", *["operation"] * 12]
-    assert opened.folded == ["1,970 operations in one box: 985 × tanh, 985 × *"]

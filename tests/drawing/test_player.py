@@ -1,7 +1,6 @@
 """The page, in a real browser: what it shows at each step is what the tape computed, and nothing leaves the file."""
 
 import numpy as np
-import pytest
 
 import micrograd_np as mg
 from micrograd_np.drawing import draw
@@ -149,71 +148,6 @@ def test_a_hostile_name_is_shown_and_not_run(player):
     page = player(draw(loss))
     assert page.inner_text("#panel h2") == name
     assert page.locator("img, b").count() == 0
-
-
-@pytest.fixture
-def layers():
-    h = w = mg.Tensor([1.0, 2.0], requires_grad=True)
-    for i in (1, 2):
-        with mg.scope(f"layer {i}"):
-            h = np.tanh(h) * w
-    loss = np.sum(h)
-    loss.backward()
-    return draw(loss, fold=["layer 1", "layer 2"])
-
-
-def boxes(page):
-    """The boxes of the drawing, as a screen reader tells them."""
-    return sorted(
-        page.evaluate("[...document.querySelectorAll('#graph .node')].map(x => x.getAttribute('aria-label'))")
-    )
-
-
-def test_a_click_on_a_fold_opens_it_and_one_on_its_frame_closes_it(player, layers):
-    page = player(layers)
-    first, second = layers.scene.opened
-    assert boxes(page) == ["h_1, fold, closed; opens", "h_2, fold, closed; opens", "loss, output", "w, leaf"]
-    page.keyboard.press("End")
-    page.click(f"#{first} text")
-    opened = ["h_1, operation", "h_2, fold, closed; opens", "loss, output", "tanh(w), operation", "w, leaf"]
-    assert boxes(page) == opened
-    assert count(page).endswith("backward") and page.inner_text("#panel h2") == "h_1"
-    assert "g * tanh(w)" in page.inner_text("#panel")
-    page.click(f"#{second} text")  # it opens in place of the first
-    assert page.text_content("#open").strip() == "layer 2"
-    assert [label.split(",")[0] for label in boxes(page)] == ["h_1", "h_2", "loss", "tanh(h_1)", "w"]
-    page.click("#open text")
-    assert page.locator("#open").count() == 0
-    assert len(boxes(page)) == 4
-    assert page.inner_text("#panel h2") == "h_2"
-
-
-@pytest.mark.parametrize("key", ["Enter", " "])
-def test_a_fold_opens_and_closes_by_keyboard(player, layers, key):
-    page = player(layers)
-    fold = next(iter(layers.scene.opened))
-    page.focus(f"#{fold}")
-    page.keyboard.press(key)
-    assert page.evaluate("document.activeElement.id") == "open"
-    assert len(boxes(page)) == 5
-    page.keyboard.press(key)
-    assert page.evaluate("document.activeElement.id") == fold
-    assert len(boxes(page)) == 4
-    assert page.inner_text("#play") == "Play"
-
-
-def test_an_open_fold_is_played_step_by_step_with_the_tapes_numbers(player, layers):
-    page = player(layers)
-    fold = next(iter(layers.scene.opened))
-    page.click(f"#{fold} text")
-    page.keyboard.press("Home")
-    scene, titles = layers.scene.opened[fold], []
-    for _ in scene.nodes:
-        titles.append(page.inner_text("#panel h2"))
-        node = next(node for node in scene.nodes if titles[-1] in (node.title, node.text))
-        np.testing.assert_array_equal(array(list(dict(tables(page)).values())[-1]), np.atleast_2d(node.value))
-        page.keyboard.press("ArrowRight")
-    assert titles == ["w", "tanh(w)", "h_1", "h_2", "loss"]
 
 
 def test_the_sum_at_a_fan_out_is_a_step_with_its_numbers(player):

@@ -188,19 +188,3 @@ def test_nothing_moves_for_a_reader_who_asks_for_that(player, motion, still):
         "[...document.querySelectorAll('.node, .edge')].map(x => getComputedStyle(x).transitionDuration)"
     )
     assert {time == "0s" for time in times} == {still}
-
-
-def test_an_open_fold_fits_a_phone_and_is_printed_whole(player):
-    h = w = weight(2)
-    for i in (1, 2):
-        with mg.scope(f"layer {i}"):
-            h = np.tanh(h) * w
-    loss = np.sum(h)
-    loss.backward()
-    page = player(draw(loss, fold=["layer 1", "layer 2"]), viewport={"width": 390, "height": 800})
-    page.locator("#graph [aria-expanded=false]").first.click()
-    assert page.locator("#open").count() == 1
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.emulate_media(media="print")
-    opacity = "[...document.querySelectorAll('#graph .node')].map(x => getComputedStyle(x).opacity)"
-    assert set(page.evaluate(opacity)) == {"1"}

@@ -62,7 +62,7 @@ def test_argv_and_path_are_as_before(script):
     [
         ("missing.py", FileNotFoundError, "no such file"),
         ("{script}:nothing", ScriptError, "has no function nothing"),
-        ("{script}:of", ScriptError, r"of needs X: draw it from Python, with mg\.draw\(of, X\)"),
+        ("{script}:of", ScriptError, r"of\(\) missing 1 required positional argument: 'X'"),
         ("{folder}/helper.py", ScriptError, "leaves no Tensor with a graph"),
     ],
 )
