@@ -150,5 +150,6 @@ def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeErr
     """Return the error for a keyword that a function does not have."""
     code = ARGUMENTS.get(name, "")
     meant = next((each for each in code.split() if each in known), None) or nearest(name, known)
-    cure = f"Write {meant}=" if meant else f"Write {code}" if "(" in code else f"It has {', '.join(known)}"
+    cure = f"Write {meant}=" if meant else f"Write {code}" if "(" in code else f"It has {', '.join(known) or 'none'}"
+    cure = code[2:] if code.startswith("~ ") else cure
     return ArgumentTypeError(f"{owner} has no argument {name!r}. {cure}.")

@@ -1,17 +1,36 @@
 """Tensor's operators and methods, and what Python's own tools say of a row."""
 
+import ast
 import inspect
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import micrograd_np as mg
 from micrograd_np import operators
 from micrograd_np.ops import TABLE
 
 
-def test_every_row_has_its_name():
+@pytest.mark.parametrize(
+    ("row", "begins"),
+    [
+        (mg.exp, "exp = Elementwise(np.exp, "),
+        (mg.log, "log = Elementwise(np.log, "),
+        (mg.logaddexp, "logaddexp = Elementwise(\n"),
+        (mg.argmax, "argmax = NonDifferentiable("),
+    ],
+)
+def test_getsource_prints_the_row(row, begins):
+    assert inspect.getsource(row).startswith(begins)
+
+
+def test_every_row_has_a_source_and_a_name():
     for name, row in TABLE.items():
+        source = inspect.getsource(row)
+        (statement,) = ast.parse(source).body  # the whole row, be it one line or ten
+        assert source.startswith((f"{name} = ", f"{name}: "))
+        assert isinstance(statement.value, ast.Call)
         assert (row.__name__, row.__qualname__, row.__module__) == (name, name, "micrograd_np")
 
 

@@ -6,9 +6,14 @@ arguments or outputs.
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
+import linecache
+import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -170,6 +175,8 @@ class Primitive(InstanceCall):
     also: Sequence[Callable[..., Any]] = ()  # other NumPy functions that are the same thing
     views: bool = False  # whether the result may share the first argument's memory
     single: bool = False  # compute float16 in float32 and round once; NumPy's own functions keep NumPy's values
+    # The same function with NumPy's rarer keywords, written with rows: it is called where `bind` refuses.
+    extended: Callable[..., Any] | None = None
     broadcasts: bool = False  # whether the engine sums a cotangent to its argument's shape, so that a rule need not
 
     # For the generated tests and the docstring: the interval from which inputs are drawn, and calls.
@@ -242,7 +249,21 @@ class Primitive(InstanceCall):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.bind)
+        return inspect.signature(self.extended or self.bind)
+
+    @functools.cached_property
+    def __wrapped__(self) -> Any:
+        """Return what `inspect.getsource(mg.exp)` prints: the row as it stands in the table, or else the function."""
+        for home in [x for name, x in sys.modules.items() if name.startswith(__package__ or "")]:
+            for x in ast.walk(ast.parse(inspect.getsource(home))) if vars(home).get(self.name) is self else ():
+                target = x.targets[0] if isinstance(x, ast.Assign) else getattr(x, "target", None)
+                if getattr(target, "id", "") == self.name:
+                    text = textwrap.dedent(ast.get_source_segment(inspect.getsource(home), x, padded=True) or "")
+                    row = ModuleType(self.name)  # of a function, inspect would take the first line alone
+                    row.__file__ = f"<row {self.name}>"
+                    linecache.cache[row.__file__] = len(text), None, text.splitlines(keepends=True), row.__file__
+                    return row
+        return self.function
 
     def bind(self, *arrays: Any) -> Bound:
         if len(arrays) != len(self.rules):
@@ -260,9 +281,12 @@ class Primitive(InstanceCall):
         return general(self)
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
-        """Answer a call that `bind` refuses: with PyTorch's keywords, or an error that names what is not taken."""
+        """Answer a call that `bind` refuses: with rarer keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
+        taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
+        if self.extended and kwargs.keys() & {"initial", "where"} and kwargs.keys() <= taken:
+            return self.extended(*args, **kwargs)
         raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:

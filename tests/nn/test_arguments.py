@@ -220,7 +220,7 @@ CASES = {
     **{layer: ({}, {}) for layer in (nn.ReLU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.LogSigmoid)},
     nn.Parameter: (
         {"data": 1.0},
-        {"data": [("a", "number")], "name": [], "dtype": [(int, "requires_grad=True needs")]},
+        {"data": [("a", "number")], "name": [], "dtype": [(int, "gradients need real floating-point data")]},
     ),
     nn.half_squared_error: (PAIR, ENTRIES),
     nn.mse_loss: (PAIR, ENTRIES | {"reduction": REDUCTION}),

@@ -437,7 +437,7 @@ def test_one_warning_for_all_shapes():
 
 
 def test_wrong_data_do_not_end_a_program():
-    """What the function itself raises in the call that is traced does not count against it."""
+    """An error of the function itself, in the call that is traced, does not count against it."""
 
     def step(x):
         if x.shape == (3,) and ERRORS:
