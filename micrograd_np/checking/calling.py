@@ -57,8 +57,7 @@ class Pair(Functions):
         Return the result, the backward pass bound to the same copy of the object, and that copy.
         """
         pair = [self.forward, self.backward]
-        owners = [f.__self__ if inspect.ismethod(f) else None for f in pair]
-        owners = copied(owners)
+        owners = copied([f.__self__ if inspect.ismethod(f) else None for f in pair])
         forward, backward = (
             f if owner is None else types.MethodType(f.__func__, owner)  # type: ignore[union-attr]
             for f, owner in zip(pair, owners, strict=True)
@@ -72,7 +71,7 @@ class Pair(Functions):
         result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:
             result = stored_result(owner, before)
-        return result, backward, owner
+        return (tuple(result),) if isinstance(result, list) else result, backward, owner
 
     def outputs(self, replaced: Mapping[Slot, Any], form: Callable[[Any], Any] = as_it_stands) -> list[Any]:
         """Return the outputs of forward, with some values replaced."""
@@ -95,12 +94,10 @@ class Pair(Functions):
                     "be given with its backward pass: verify(forward, backward, *inputs)."
                 )
             return self.loss_and_gradients(result)
-        if isinstance(result, dict | list):
-            return flatten(result)[0], []
         if not isinstance(result, tuple):
             return [result], []
         if self.is_nested(result):
-            return flatten(result[0])[0], list(result[1:])
+            return list(result[0]), list(result[1:])
         count = self.ways[self.way].outputs if self.ways else self.outputs_of(result)[0]
         return list(result[:count]), list(result[count:])
 
@@ -117,8 +114,8 @@ class Pair(Functions):
         return [result[0]], list(result[1:])
 
     def is_nested(self, result: Any) -> bool:
-        """Return whether a forward pass returned ((y, z), cache): several outputs in one container."""
-        first = result[0] if isinstance(result, tuple) and len(result) > 1 else None
+        """Return whether a forward pass returned ((y, z), cache): several outputs in one tuple, or a list of them."""
+        first = result[0] if isinstance(result, tuple) and result else None
         return isinstance(first, tuple) and bool(first) and all(map(is_float, first))
 
     def outputs_of(self, result: Any) -> list[int]:
@@ -150,19 +147,17 @@ class Pair(Functions):
     def calls(self, result: Any, scalar: bool) -> list[Way]:
         """Return the ways to call backward, the likeliest first."""
         names, own = self.required, parameter_names(self.forward)
+        outputs, cache = self.split(result)
+        counts = [(len(outputs), len(cache))]
         if isinstance(result, tuple) and not self.is_nested(result):
             counts = [(count, len(result) - count) for count in self.outputs_of(result)]
-        else:
-            outputs, cache = self.split(result)
-            counts = [(len(outputs), len(cache))]
-        container = isinstance(result, dict | list)
-        found = [ways(names, own, Known(len(self.inputs), *count, container, scalar)) for count in counts]
+        known = [Known(len(self.inputs), *count, scalar) for count in counts]
+        found = [ways(names, own, each) for each in known]
         parameters = inspect.signature(self.backward).parameters.values()
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
-            known = Known(len(self.inputs), *counts[0], container, scalar)
-            seeds = [("seed", i) for i in range(known.outputs)] if names or not scalar else []
-            values = [known.every("cache"), known.every("inputs")] if known.cache else [known.every("inputs")]
-            found.insert(0, [Way((*seeds, *each), known.outputs) for each in values])
+            seeds = known[0].seeds if names or not scalar else []
+            values = [each for each in (known[0].every("cache"), known[0].every("inputs")) if each]
+            found.insert(0, [Way((*seeds, *each), known[0].outputs) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
         raise ArgumentTypeError(
@@ -231,9 +226,7 @@ class Pair(Functions):
         if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
             fresh = [fresh[0].item()]
         values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
-        nested = self.is_nested(result)
-        container = result[0] if nested else result if isinstance(result, dict | list) else tuple(outputs)
-        return [flatten(container)[1](fresh) if i == ALL else values[kind][i] for kind, i in way.arguments]
+        return [tuple(fresh) if i == ALL else values[kind][i] for kind, i in way.arguments]
 
     def described(self, way: Way) -> str:
         """Return a call of backward as text: bwd(dout=dout, a=x)."""

@@ -18,13 +18,11 @@ import numpy as np
 
 from .binding import is_seed
 from .syntax import (
-    OPERATORS,
     SIZES,
     Edit,
     Node,
     filled,
     fits_into,
-    inserted,
     is_initial,
     is_step,
     is_term,
@@ -91,8 +89,8 @@ class Edits:
         every = list(ast.walk(definition))
         names = [node for node in every if isinstance(node, ast.Name)]
         loops = [node.target for node in every if isinstance(node, ast.For | ast.comprehension)]
-        stepping = (x.id for target in loops for x in ast.walk(target) if isinstance(x, ast.Name))
-        self.steps = {name: ast.Name(name, ast.Load()) for name in stepping}  # the variables of loops
+        # The variables of loops.
+        self.steps = {name: template(name) for target in loops for name in names_of_variables(target)}
         # Variables and entries that are never read: their use may be what is missing.
         entries = list(unread_entries(definition, variables, self.steps))
         unused = {node.id for node in names} - {node.id for node in names if isinstance(node.ctx, ast.Load)}
@@ -124,12 +122,10 @@ class Edits:
         calls = [x for x in every if isinstance(x, ast.Call) and not x.keywords and not is_initial(x)]
         calls = [x for x in calls if len(x.args) in (1, 2) and self.shape(x) is not None]
         self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in calls}
-        # Variables that are assigned one after the other; and assignments that begin a sum, such as dw = 0.
+        # Variables that are assigned one after the other.
         targets = [target.id for node in every for target in targets_of(node) if isinstance(target, ast.Name)]
-        in_turn = [ast.Name(name, ast.Load()) for name in dict.fromkeys(targets)]
+        in_turn = map(template, dict.fromkeys(targets))
         self.couples = [(x, y) for x, y in pairwise(in_turn) if self.kind(x)[0] and self.kind(y)[0]]
-        made = [node for node in every if isinstance(node, ast.Assign) and is_initial(node.value)]
-        self.initial = list({ast.unparse(node): node for node in made}.values())
 
     def shape(self, node: Node) -> tuple[int, ...] | None:
         """Return the shape of an expression; None if it gives no floating-point numbers, or is not known."""
@@ -162,45 +158,46 @@ class Edits:
     def ranked(self) -> Iterator[Edit]:
         """Yield all edits; those of statements that do not use the cotangent (dout) get a rank of one more."""
         pending: list[tuple[Node, int]] = [(self.definition, 0)]
-        while pending:
-            parent, penalty = pending.pop(0)
+        for parent, penalty in pending:  # which grows
             if isinstance(parent, ast.Assign | ast.AugAssign) and self.cotangents:
                 penalty = int(not self.uses_cotangent(parent))
             for field, value in ast.iter_fields(parent):
                 if parent is self.definition and field != "body":  # not its parameters and decorators
                     continue
-                if field == "target" and isinstance(value, ast.Subscript):
-                    pending.append((value, penalty))
+                if field == "target":
+                    pending += [(value, penalty)] * isinstance(value, ast.Subscript)
+                    continue
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.edit_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                    if (
-                        may_be_edited(child)
-                        and id(child) not in self.fixed
-                        and field != "target"
-                        and not is_step(child)
-                    ):
-                        new_nodes = (
-                            *other_nodes(child, parent, field),
-                            *self.replace_integer(child),
-                            *self.edit_value(child, parent, field),
-                            *self.edit_statement(child),
-                            *self.take_other_indices(child),
-                        )
-                        for rank, new in new_nodes:
-                            yield Edit(parent, field, index, new, rank + penalty)
+                    if may_be_edited(child) and id(child) not in self.fixed and not is_step(child):
                         pending.append((child, penalty))
+                        for rank, new in self.instead_of(child, parent, field):
+                            yield Edit(parent, field, index, new, rank + penalty)
 
-    def replace_integer(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield another index, count, mask or length in the place of an integer; one more, one less, a difference."""
+    def instead_of(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
+        """Yield what may stand in the place of a node, each with a rank."""
+        yield from other_nodes(node, parent, field)
+        yield from self.replace_integer(node, isinstance(parent, ast.BinOp | ast.AugAssign))
+        yield from self.edit_value(node, parent, field)
+        yield from self.edit_statement(node)
+        yield from self.take_other_indices(node)
+
+    def replace_integer(self, node: Node, in_formula: bool) -> Iterator[tuple[int, Any]]:
+        """Yield another index, count, mask, length or value in the place of a number, or one more or less."""
+        text, kind = ast.unparse(node), self.kind(node)
         if isinstance(node, ast.Constant) and type(node.value) is int:
             yield from ((2, step) for step in self.steps.values())
-        if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
-            yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
-        if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
-            yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and in_formula:
+            yield from ((2, x) for x in self.operands)
+            yield from ((3, written("X[:, None]", x)) for x in self.operands if len(self.shape(x) or ()) == 1)
+        if isinstance(node, ast.Name) and kind[0] in ("i", "u", "b"):
+            yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == kind)
+        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and kind == ("i", ()):
+            yield from ((1, x) for x in self.counts if ast.unparse(x) != text)
+            yield from ((2, x) for x in self.operands if in_formula)
             for x in self.lengths:
-                if ast.unparse(length := written("len(X)", x)) != ast.unparse(node):
+                if ast.unparse(length := written("len(X)", x)) != text:
                     yield 1 if isinstance(x, ast.Name | ast.Attribute) else 3, length
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.is_integer(node):
@@ -211,16 +208,15 @@ class Edits:
 
     def edit_value(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield other values in the place of one, and the value with another term or factor."""
-        if isinstance(parent, ast.BinOp | ast.AugAssign):
-            yield from self.replace_number(node)
         shape, is_no_float = self.shape(node), self.kind(node)[0] not in ("f", "c", "")
         if not is_value(node, parent, field) or is_no_float or (isinstance(parent, ast.Attribute) and shape is None):
             return
+        text = ast.unparse(node)
         if getattr(parent, "attr", "") in SIZES:
-            yield from ((3, x) for x in self.lengths if ast.unparse(x) != ast.unparse(node))
+            yield from ((3, x) for x in self.lengths if ast.unparse(x) != text)
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
-        others = [x for x in self.operands if ast.unparse(x) not in (target, ast.unparse(node))]
+        others = [x for x in self.operands if ast.unparse(x) not in (target, text)]
         yield from self.replace_value(node, isinstance(parent, ast.Assign), others)
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
             yield from self.replace_factor(node, others)
@@ -231,15 +227,6 @@ class Edits:
             yield from self.scale_by_size(node)
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
             yield from self.extend_right_side(node, others)
-
-    def replace_number(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield values in the place of a number or a count."""
-        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and self.kind(node) == ("i", ()):
-            others = [x for x in (*self.counts, *self.operands) if ast.unparse(x) != ast.unparse(node)]
-            yield from ((1 if self.is_integer(x) else 2, x) for x in others)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            yield from ((2, x) for x in self.operands)
-            yield from ((3, written("X[:, None]", x)) for x in self.operands if len(self.shape(x) or ()) == 1)
 
     def replace_value(self, node: Node, alone: bool, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield other values in the place of one, and functions of it."""
@@ -252,25 +239,14 @@ class Edits:
                     yield 1, replaced(node, value=other)
         if isinstance(node, ast.BinOp | ast.Call):
             yield from ((2, other) for other in self.operands if self.shape(other) == shape)
-        if isinstance(node, ast.BinOp):
-            for other in self.operands:
-                for op in OPERATORS.get(type(node.op), ())[:1]:
-                    yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
         for (count, _), function in self.functions.items():
             if count == 1:
                 yield 3, partial(ast.Call, function, [node], [])
             for other in others if count == 2 else ():
-                yield (
-                    1 if self.is_unused(other) else 2 if alone and isinstance(node, ast.Name) else 4,
-                    partial(ast.Call, function, [node, other], []),
-                )
-        if getattr(getattr(node, "func", None), "attr", "") == "mean":  # in the place of a mean with weights
-            value = node.args[0] if node.args else node.func.value
-            for other in self.operands:
-                if self.shape(other) == self.shape(value):
-                    yield 2, replaced(written("np.sum(X * Y)", value, other), keywords=node.keywords)
+                rank = 1 if self.is_unused(other) else 2 if alone and isinstance(node, ast.Name) else 4
+                yield rank, partial(ast.Call, function, [node, other], [])
 
     def replace_factor(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield sums and differences in the place of a factor, as x[i] - x[j] for x[i]."""
@@ -368,12 +344,14 @@ class Edits:
             if count[text] > 1 and isinstance(value, ast.Name) and self.is_integer(value):
                 strides = (written("X * Y", value, stride) for stride in self.counts)  # of an index
                 yield from ((1, partial(filled, node, {text: x})) for x in strides)
+            if count[text] > 1 and isinstance(value, ast.Subscript):
+                yield from ((1, partial(filled, node, {text: x})) for _, x in other_subscripts(value))
 
     def edit_target(self, node: Node, target: Node, values: Mapping[str, Node]) -> Iterator[tuple[int, Any]]:
         """Yield a statement such as `x += ...` that adds to other entries of x, or to a part of them only."""
         if isinstance(target, ast.Subscript):
-            others = (*other_subscripts(target), *self.take_other_indices(target))
-            yield from ((rank, replaced(node, target=new)) for rank, new in others)
+            for rank, new in (*other_subscripts(target), *self.take_other_indices(target)):
+                yield rank, replaced(node, target=replaced(new, ctx=ast.Store()))
         if isinstance(target, ast.Name) and (shape := self.shape(target)):
             full = [x for x in values.values() if self.shape(x) == shape]
             for part in self.parts:  # as of weights without the bias
@@ -397,15 +375,6 @@ class Edits:
             if not reads_itself and not isinstance(node.value, ast.Constant):
                 yield 0, ast.AugAssign(target, ast.Add(), node.value)
 
-    def siblings(self, statement: Node) -> Iterator[tuple[int, Any]]:
-        """Yield statements like `d[i, t] += a * g`, with other indices of d and another value."""
-        target = getattr(statement, "target", None) if isinstance(statement, ast.AugAssign) else None
-        for _, other in self.take_other_indices(target):
-            again = replaced(statement, target=other)
-            for text, value in self.read_in(statement.value)[0].items():
-                alike = [x for x in self.values if self.kind(x) == self.kind(value)]
-                yield from ((3, partial(filled, again, {text: x})) for x in alike)
-
     def take_other_indices(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield an entry with the indices of another."""
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
@@ -414,16 +383,12 @@ class Edits:
                     yield 1, replaced(node, slice=other)
 
     def edit_block(self, parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
-        """Yield a block without one of its statements, with neighbours exchanged, or with one that begins a sum."""
+        """Yield a block without one of its statements, and with neighbours exchanged."""
         for i, statement in enumerate(block):
             if id(statement) in self.fixed:
                 continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
                 yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
-            for initial in (x for x in self.initial if x is not statement):
-                yield Edit(parent, field, None, [*block[:i], initial, *block[i:]], 3)
-            for rank, made in self.siblings(statement):
-                yield Edit(parent, field, None, partial(inserted, block, i + 1, made), rank)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 

@@ -147,6 +147,7 @@ class Sandbox:
         self.namespaces: dict[int, dict[str, Any]] = {}
         self.variables: list[dict[Any, Any]] = []  # all dicts that hold values of the copies
         self.functions: list[FunctionType] = []
+        self.cells: list[CellType] = []  # their variables of outer functions
         self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
         self.entries = self.longest = self.steps = 0
         self.most_steps = MOST_STEPS
@@ -178,21 +179,20 @@ class Sandbox:
         So an edit that is right for a constant such as 0.5 alone, as it takes it for 1 / 2, is told from one that is
         right.
         """
-        cells = [(cell, "cell_contents") for f in self.functions for cell in f.__closure__ or () if is_full(cell)]
-        attributes = [*cells, *((f, "__defaults__") for f in self.functions)]
-        before = [getattr(*each) for each in attributes]
+        held = [*((cell, "cell_contents") for cell in self.cells), *((f, "__defaults__") for f in self.functions)]
+        before = [(each, name, getattr(each, name)) for each, name in held]
         dicts = [(names, dict(names)) for names in self.variables]
-        for names in self.variables:
-            names.update({name: other_float(x) for name, x in names.items() if type(x) is float})
-        for each, x in zip(attributes, before, strict=True):
-            setattr(*each, tuple(map(other_float, x)) if type(x) is tuple else other_float(x))
+        for names, old in dicts:
+            names.update({name: other_float(x) for name, x in old.items()})
+        for each, name, x in before:
+            setattr(each, name, other_float(x))
         try:
             yield
         finally:
             for names, old in dicts:
-                names.update({name: x for name, x in old.items() if type(x) is float})
-            for each, x in zip(attributes, before, strict=True):
-                setattr(*each, x)
+                names.update(old)
+            for each, name, x in before:
+                setattr(each, name, x)
 
     def copied(self, x: Any) -> Any:
         if type(x) in EXACT or isinstance(x, SAFE):
@@ -233,8 +233,6 @@ class Sandbox:
             made = self.type_of(x)
         elif is_public(x) or computes(x) or (getattr(x, "__hash__", None) and x in KNOWN):
             made = x
-        elif hasattr(x, "cache_info"):  # functools.lru_cache
-            made = self.copied(x.__wrapped__)
         else:
             made = self.instance(x)
         self.made[id(x)] = self.made[id(made)] = made  # a copy is its own copy
@@ -245,10 +243,8 @@ class Sandbox:
         """Return the copies of named values, without what cannot be copied."""
         found = {}
         for name, value in values:
-            try:
+            with contextlib.suppress(UncopiedError):
                 found[name] = self.copied(value)
-            except UncopiedError:
-                continue
         return found
 
     def function(self, f: FunctionType) -> FunctionType:
@@ -274,10 +270,9 @@ class Sandbox:
         own, names = made.__globals__, global_names(f.__code__)
         own |= self.if_known((name, f.__globals__[name]) for name in names if name in f.__globals__)
         for cell, original in zip(made.__closure__ or (), f.__closure__ or (), strict=True):
-            try:
+            with contextlib.suppress(ValueError, UncopiedError):  # it has no value yet, or none here
                 cell.cell_contents = self.copied(original.cell_contents)
-            except (ValueError, UncopiedError):  # it has no value yet, or none here
-                continue
+                self.cells.append(cell)
         made.__defaults__ = f.__defaults__ and tuple(map(self.copied, f.__defaults__))
         made.__kwdefaults__ = {name: self.copied(x) for name, x in (f.__kwdefaults__ or {}).items()}
         self.variables.append(made.__kwdefaults__)
@@ -318,16 +313,10 @@ class Sandbox:
 
 
 def other_float(x: Any) -> Any:
-    """Return another number of the same size for a float, the same for equal ones, and anything else as it is."""
+    """Return another number of the same size for a float, also in a tuple; the same for equal ones."""
+    if type(x) is tuple:
+        return tuple(map(other_float, x))
     return x * (0.85 + 0.1 * math.sin(1e3 * x)) if type(x) is float and math.isfinite(x) else x
-
-
-def is_full(cell: CellType) -> bool:
-    """Return whether a variable of an outer function has a value."""
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
 
 
 def is_public(x: Any) -> bool:

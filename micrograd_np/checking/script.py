@@ -101,7 +101,9 @@ def repair_script(
     # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
     if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
         return "", []
-    return search(Trial(data, wanted, list, list, list), [Script(function, module, variables, operands)], calls, share)
+    return search(
+        Trial(data, wanted, lambda: ([], [], [])), [Script(function, module, variables, operands)], calls, share
+    )
 
 
 def count_numbers(node: Any) -> int:
