@@ -133,13 +133,11 @@ class Pair(Functions):
 
     @cached_property
     def required(self) -> list[str]:
-        """The parameters of backward to fill: those without a default, `dout=1`, and inputs whose default is None."""
-        found, own = [], parameter_names(self.forward)
+        """The parameters of backward to fill: those without a default, `dout=1`, and inputs."""
+        found, own = [], parameter_names(self.forward)[: len(self.inputs)]
         for name in parameter_names(self.backward):
             default = inspect.signature(self.backward).parameters[name].default
-            begins = is_seed(name) and isinstance(default, int | float) and default == 1
-            named = default is None and name in own
-            if default is not inspect.Parameter.empty and not begins and not named:
+            if default is not inspect.Parameter.empty and name not in own and not (is_seed(name) and default == 1):
                 break
             found.append(name)
         return found

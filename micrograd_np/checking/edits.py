@@ -23,8 +23,6 @@ from .syntax import (
     Node,
     filled,
     fits_into,
-    is_initial,
-    is_step,
     is_term,
     is_value,
     may_be_edited,
@@ -61,9 +59,9 @@ JOINED = (
     *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)"), (3, "X + Y / 2"), (3, "X - Y / 2")),
     (3, "X / (Y * (1 - Y))"),
 )
-SUMS = ("X - Y", "Y - X", "X + Y", "1 + Y * X")  # what may stand for a factor X
+SUMS = ((2, "X - Y"), (2, "Y - X"), (2, "X + Y"), (2, "1 + Y * X"))  # what may stand for a factor X
 # The same with a vector Y that belongs to the rows of a matrix.
-COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
+COLUMNS = ((3, "X * Y[:, None]"), (3, "X / Y[:, None]"), (3, "X + Y[:, None]"), (3, "X - Y[:, None]"))
 # The same arrays without their first or last entries, as weights without the bias.
 PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
 COUNTS = ((2, "X / Y"), (2, "X * Y"), (3, "X / (Y * Y)"), (3, "X / np.sqrt(Y)"))
@@ -118,10 +116,9 @@ class Edits:
         # The names of all that is computed with the cotangent.
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)
-        # The functions that are called with one or two arguments.
-        calls = [x for x in every if isinstance(x, ast.Call) and not x.keywords and not is_initial(x)]
-        calls = [x for x in calls if len(x.args) in (1, 2) and self.shape(x) is not None]
-        self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in calls}
+        # The functions that are called with one argument.
+        calls = [x for x in every if isinstance(x, ast.Call) and not x.keywords and len(x.args) == 1]
+        self.functions = list({ast.unparse(x.func): x.func for x in calls if self.shape(x) is not None}.values())
         # Variables that are assigned one after the other.
         targets = [target.id for node in every for target in targets_of(node) if isinstance(target, ast.Name)]
         in_turn = map(template, dict.fromkeys(targets))
@@ -170,7 +167,7 @@ class Edits:
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.edit_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                    if may_be_edited(child) and id(child) not in self.fixed and not is_step(child):
+                    if may_be_edited(child) and id(child) not in self.fixed:
                         pending.append((child, penalty))
                         for rank, new in self.instead_of(child, parent, field):
                             yield Edit(parent, field, index, new, rank + penalty)
@@ -217,7 +214,7 @@ class Edits:
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
         others = [x for x in self.operands if ast.unparse(x) not in (target, text)]
-        yield from self.replace_value(node, isinstance(parent, ast.Assign), others)
+        yield from self.replace_value(node)
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
             yield from self.replace_factor(node, others)
         of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
@@ -228,7 +225,7 @@ class Edits:
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
             yield from self.extend_right_side(node, others)
 
-    def replace_value(self, node: Node, alone: bool, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
+    def replace_value(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield other values in the place of one, and functions of it."""
         text, shape = ast.unparse(node), self.shape(node)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
@@ -241,12 +238,7 @@ class Edits:
             yield from ((2, other) for other in self.operands if self.shape(other) == shape)
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
-        for (count, _), function in self.functions.items():
-            if count == 1:
-                yield 3, partial(ast.Call, function, [node], [])
-            for other in others if count == 2 else ():
-                rank = 1 if self.is_unused(other) else 2 if alone and isinstance(node, ast.Name) else 4
-                yield rank, partial(ast.Call, function, [node, other], [])
+        yield from ((3, partial(ast.Call, function, [node], [])) for function in self.functions)
 
     def replace_factor(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield sums and differences in the place of a factor, as x[i] - x[j] for x[i]."""
@@ -254,7 +246,7 @@ class Edits:
         if isinstance(node, ast.Subscript):
             alike = [x for x in self.integers if self.kind(x) == self.kind(node.slice)]
             fitting += [replaced(node, slice=x) for x in alike]
-        return ((2, partial(written, form, node, x)) for x in fitting for form in SUMS)
+        return joined(node, SUMS, fitting)
 
     def extend_term(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield a value times, divided by, plus or minus another one; and times a mask."""
@@ -263,33 +255,27 @@ class Edits:
             part = self.shape(other)
             fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
             earlier = 2 if self.is_unused(other) else int(part == shape)
-            for rank, form in JOINED if fits else JOINED_BY_AXES:
-                yield rank - earlier, partial(written, form, node, other)
+            yield from joined(node, JOINED if fits else JOINED_BY_AXES, [other], -earlier)
             if fits and len(part or ()) == 1 and len(shape or ()) == 2:
-                yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
+                yield from joined(node, COLUMNS, [other])
         for mask in self.masks:
             if fits_into(self.kind(mask)[1], shape):
                 yield 2, partial(written, "X * Y", node, mask)
             if len(self.kind(mask)[1]) == 1 and len(shape or ()) == 2:
-                yield 2, partial(written, COLUMNS[0], node, mask)
+                yield 2, partial(written, "X * Y[:, None]", node, mask)
 
     def scale_by_size(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a value times, and divided by, a length or a count."""
-        for other in self.lengths:
-            less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
-            yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
-        for count in (*self.counts, *self.numbers):
-            yield from ((rank, partial(written, form, node, count)) for rank, form in COUNTS)
-        for first, second in combinations(self.counts, 2):
-            yield 3, partial(written, "X / (Y * Z)", node, first, second)
+        yield from joined(node, LENGTHS, self.lengths)
+        yield from joined(node, COUNTS, [*self.counts, *self.numbers])
+        yield from ((3, partial(written, "X / (Y * Z)", node, *pair)) for pair in combinations(self.counts, 2))
         numbers = [x for x in self.operands if self.shape(x) == ()]
-        for first, second in product(filter(self.is_integer, self.integers), numbers):
-            yield 4, partial(written, "X * Y * Z", node, first, second)
+        for pair in product(filter(self.is_integer, self.integers), numbers):
+            yield 4, partial(written, "X * Y * Z", node, *pair)
 
     def extend_right_side(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield the right side R of a statement as R + f(x), R - f(x), R * f(x), R + x * y or R - x * y."""
-        functions = [function for (count, _), function in self.functions.items() if count == 1]
-        for function, other, op in product(functions, self.values, (ast.Mult, ast.Add, ast.Sub)):
+        for function, other, op in product(self.functions, self.values, (ast.Mult, ast.Add, ast.Sub)):
             yield 3, partial(ast.BinOp, node, op(), ast.Call(function, [other], []))
         fitting = [x for x in others if fits_into(self.shape(x), self.shape(node))]
         for first, second in self.products(fitting, linear=self.uses_cotangent(node)):
@@ -391,6 +377,13 @@ class Edits:
                 yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
+
+
+def joined(
+    node: Node, forms: Sequence[tuple[int, str]], operands: Sequence[Node], later: int = 0
+) -> Iterator[tuple[int, Any]]:
+    """Yield forms of a node X and each of some operands Y."""
+    return ((rank + later, partial(written, form, node, x)) for x in operands for rank, form in forms)
 
 
 def is_small(value: Any) -> bool:

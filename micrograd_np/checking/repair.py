@@ -27,9 +27,10 @@ from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
 from .edits import Edits
 from .flat_function import plain
-from .sandbox import MOST_ROWS, STEP, Sandbox
+from .recordable import codes_in
+from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, leading_to_loss, operands_of, path_to, tree_of
+from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, path_to, tree_of
 
 Array = Any
 BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
@@ -38,7 +39,6 @@ BETTER = BUDGET // 8  # to look for a better edit than the first one that is rig
 SECONDS = 12.0  # after which a search ends, whatever is left of its budget
 OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
-LONGER = 8  # times that a `while` may take more steps than without an edit
 BATCH = 40  # edits that are compiled at once
 # The longest text in which an edit is shown: the first expression around it, and larger ones.
 LONG, SHORT = 110, 64
@@ -114,13 +114,12 @@ class Source:
     """A function of the user's, its syntax tree, and the variables that it had when it returned."""
 
     function: FunctionType
-    tree: ast.Module
+    tree: Any
     variables: Mapping[str, Any]
 
     @property
     def definition(self) -> Any:
-        make: Any = self.tree.body[0]  # def _make(free variables): the user's def; so the code keeps its closure
-        return make.body[0]
+        return self.tree.body[0].body[0]  # def _make(free variables): the user's def; so the code keeps its closure
 
     @contextlib.contextmanager
     def edited(self, edits: Sequence[Edit]) -> Iterator[Callable[[int], None]]:
@@ -146,8 +145,7 @@ class Source:
                 edit.put(old)
 
         def choose(number: int) -> None:
-            scope = self.function.__globals__
-            scope[CHOICE], scope[STEP].__self__.steps = number, 0
+            self.function.__globals__[CHOICE] = number
             self.function.__code__ = before if number == NONE else code
 
         try:
@@ -161,9 +159,8 @@ class Source:
         forward = getattr(pair.forward, "__func__", pair.forward)
         if self.function is forward:
             fixed = leading_to_loss(self.definition)
-        elif isinstance(forward, FunctionType) and (tree := tree_of(forward)):
-            make: Any = tree.body[0]
-            operands += operands_of(make.body[0])
+        elif isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
+            operands += operands_of(tree.body[0].body[0])
         unique = {ast.unparse(x): x for x in operands}
         return Edits(self.definition, list(unique.values()), fixed, self.variables).ranked()
 
@@ -335,7 +332,7 @@ def together(trial: Trial, source: Source, edits: Sequence[Edit]) -> Iterator[tu
 def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
 
-    The list is empty if a profiler is on, as `watched` needs its place, and for long axes.
+    The list is empty if a profiler is on, as `watched` needs its place, for long axes, and for loops that may not end.
     """
     if sys.getprofile() is not None:
         return 0, []
@@ -348,27 +345,20 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     rows = max((n for slot in pair.slots for n in slot.value.shape), default=0)
     if max(rows, copies.longest) > MOST_ROWS:
         return 0, []
-    trees = {code: tree for code in variables if code in known and (tree := tree_of(known[code]))}
-    for code, tree in trees.items():
-        if any(isinstance(node, ast.While) for node in ast.walk(tree)):
-            known[code].__code__ = code_from(tree, known[code])
-    pair.play(again=True)
-    copies.most_steps = LONGER * copies.steps + LONGER
+    trees = {code: tree for code in variables if code in known and (tree := tree_of(code))}
+    if has_endless_loop(trees.values()):
+        return 0, []
     sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
     sources.sort(key=lambda source: source.function is not first)
     return count, sources[:MOST_FUNCTIONS]
 
 
-def code_from(tree: ast.Module, function: FunctionType) -> CodeType:
+def code_from(tree: Any, function: FunctionType) -> CodeType:
     """Return the code of a function with another source."""
     ast.fix_missing_locations(tree)
     with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
         code = compile(tree, function.__code__.co_filename, "exec")
-    found: dict[str, Any] = {}
-    exec(code, function.__globals__, found)
-    made = found["_make"](*[None] * len(function.__code__.co_freevars))  # the values do not matter
-    its: CodeType = made.__code__
-    return its
+    return next(x for x in codes_in(code) if x.co_name == function.__code__.co_name)
 
 
 def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]]:
@@ -414,5 +404,4 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
     edit.put(edit.new)
     after = ast.unparse(edit.new if shown is old else shown)
     edit.put(old)
-    before, after = (text.replace(f" and {STEP}()", "") for text in (before, after))
     return f"`{before}` should be `{after}`, {file}:{line}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import linecache
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,9 @@ from ..core.tensor import Tensor
 from .calling import Pair
 from .claims import GIVEN, WRONG, Closeness, Row, as_hand
 from .edits import Edits
-from .recordable import definition_of
 from .repair import ENTRIES, Data, Source, Trial, same_numbers, search, watched
-from .sandbox import MOST_ROWS, OWN_BUILTINS, STEP, Library, Sandbox, UncopiedError
-from .syntax import Edit, count_steps, names_of_variables, operands_of
+from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox, UncopiedError
+from .syntax import Edit, has_endless_loop, names_of_variables, operands_of, tree_of
 
 Array = Any
 
@@ -76,8 +74,10 @@ def repair_script(
     paths = {id(x): path for name, value in named for path, x in inside(name, value)}
     paths |= {id(x): name for name, x in named}
     rows = {row.label: row for row, x in given if row.fits and id(x) in paths}
-    tree, lines = tree_of_frame(frame), []
-    if tree is not None and wanted in rows and sys.getprofile() is None:  # `watched` needs the profiler's place
+    tree, lines = tree_of(frame.f_code), []
+    if tree and frame.f_code.co_name != "<module>":
+        tree = tree.body[0].body[0]
+    if tree and wanted in rows and sys.getprofile() is None:  # `watched` needs the profiler's place
         lines = lines_between(tree.body, line_of(loss, frame), frame.f_lineno)
     if not lines:
         return "", []
@@ -85,10 +85,9 @@ def repair_script(
     returned = ", ".join(paths[id(x)] for row, x in given if row.label in rows)
     module: Any = ast.parse(f"def _make():\n def lines():\n  return {returned},\n return lines")
     module.body[0].body[0].body[:0] = lines
-    count_steps(module)
     # All variables of the script, not only those that the lines read: an edit may need another one.
-    scope = {**variables_of(tree, outside, copies), STEP: copies.step}
-    if copies.longest > MOST_ROWS:
+    scope = variables_of(tree, outside, copies)
+    if copies.longest > MOST_ROWS or has_endless_loop(lines):
         return "", []
     exec(compile(module, file, "exec"), scope)
     function: FunctionType = scope["_make"]()
@@ -148,14 +147,3 @@ def variables_of(tree: Any, outside: Mapping[str, Any], copies: Sandbox) -> dict
         with contextlib.suppress(UncopiedError):
             made[name] = copies(outside[name])
     return made
-
-
-def tree_of_frame(frame: Any) -> Any:
-    """Return the source of a frame, a function's or a module's; None if it is not known."""
-    try:
-        if frame.f_code.co_name != "<module>":
-            make: Any = definition_of(frame.f_code).body[0]
-            return make.body[0]
-        return ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    except Exception:  # not known, or not what runs
-        return None

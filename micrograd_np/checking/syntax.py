@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
+import linecache
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from types import CodeType
 from typing import Any
 
 from .recordable import definition_of
-from .sandbox import STEP
 
 Node = Any  # of a syntax tree
 SIZES = ("len", "shape", "size")
+VALUES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)
 
 # What people take one for the other.
 OPERATORS: dict[type, tuple[type, ...]] = {
@@ -36,31 +39,18 @@ AXES = ("0", "1", "2", "-1", "(0, 1)", "(0, 2)", "(1, 2)", "(2, 3)", "(0, 2, 3)"
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
 
 
-def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function, in which each `while` counts its steps; None if it is not known."""
-    try:
-        tree: ast.Module = definition_of(function.__code__)
-    except Exception:  # not known, or not what runs
-        return None
-    make: Any = tree.body[0]
-    definition = make.body[0]
-    # What its defaults and annotations name may not exist in the sandbox; and only the code is used.
-    definition.args.defaults = [ast.Constant(None) for _ in definition.args.defaults]
-    definition.args.kw_defaults = [x and ast.Constant(None) for x in definition.args.kw_defaults]
-    definition.returns = None
-    for node in ast.walk(definition):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-    count_steps(tree)
-    return tree
+def tree_of(code: CodeType) -> Any:
+    """Return the source of a module, or that of a function as `definition_of` does; None if it is not known."""
+    with contextlib.suppress(Exception):  # not known, or not what runs
+        if code.co_name == "<module>":
+            return ast.parse("".join(linecache.getlines(code.co_filename)))
+        return definition_of(code)
+    return None
 
 
-def count_steps(tree: ast.Module) -> None:
-    """Let each `while` call the function that counts its steps."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.While):
-            node.test = ast.BoolOp(ast.And(), [node.test, ast.Call(ast.Name(STEP, ast.Load()), [], [])])
-    ast.fix_missing_locations(tree)
+def has_endless_loop(trees: Iterable[Node]) -> bool:
+    """Return whether a loop may not end with an edit: a `while`."""
+    return any(isinstance(node, ast.While) for tree in trees for node in ast.walk(tree))
 
 
 def operands_of(definition: Node) -> list[Node]:
@@ -81,25 +71,30 @@ def operands_of(definition: Node) -> list[Node]:
 
 def leading_to_loss(definition: Node) -> set[int]:
     """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
-    every: list[Node] = list(ast.walk(definition))
-    returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
-    needed = {name for x in returned for name in names_of_variables(x)}
-    writing = {id(node): (node, {base_of(t) for t in targets_of(node)}) for node in every if targets_of(node)}
-    found: set[int] = set()
-    while True:
-        more = {key for key, (_, written_to) in writing.items() if key not in found and written_to & needed}
-        if not more:
-            return found
-        found |= more
-        # Not all names: `loss, dw = 0.0, np.zeros(3)` assigns dw, too.
-        needed |= {name for key in more for name in names_of_variables(writing[key][0].value)}
+    returns = [node for node in ast.walk(definition) if isinstance(node, ast.Return)]
+    returned = [getattr(node.value, "elts", [node.value])[0] for node in returns]
+    every = assignments(definition)
+    names = {name for x in returned for name in names_of_variables(x)}
+    needed = closure(names, [(written_to, read) for _, written_to, read in every])
+    return {id(node) for node, written_to, _ in every if written_to & needed}
 
 
 def names_made_of(names: set[str], definition: Node) -> set[str]:
     """Return some variables, and those that are computed from them."""
-    writing = [(names_of_variables(node), {base_of(t) for t in targets_of(node)}) for node in ast.walk(definition)]
+    return closure(names, [(read, written_to) for _, written_to, read in assignments(definition)])
+
+
+def assignments(definition: Node) -> list[tuple[Node, set[str], set[str]]]:
+    """Return the assignments, each with the variables that it writes to and reads."""
+    found = [(node, targets_of(node)) for node in ast.walk(definition)]
+    # Not all names: `loss, dw = 0.0, np.zeros(3)` writes to dw, too.
+    return [(node, {base_of(x) for x in targets}, names_of_variables(node.value)) for node, targets in found if targets]
+
+
+def closure(names: set[str], steps: Sequence[tuple[set[str], set[str]]]) -> set[str]:
+    """Return some names, and all that steps from some names to others lead to."""
     found = set(names)
-    while more := {name for read, written_to in writing if read & found for name in written_to} - found:
+    while more := {name for start, end in steps if start & found for name in end} - found:
         found |= more
     return found
 
@@ -131,26 +126,14 @@ def path_to(root: Node, wanted: Node) -> list[Node]:
     return []
 
 
-def is_step(node: Node) -> bool:
-    """Return whether a node is the call that counts the steps of a `while`."""
-    return getattr(getattr(node, "func", None), "id", "") == STEP
-
-
-def is_initial(node: Node) -> bool:
-    """Return whether an expression is what a sum begins with: a number, or an array of zeros."""
-    name = getattr(getattr(node, "func", None), "attr", "")
-    return isinstance(node, ast.Constant) or name in ("zeros", "zeros_like")
-
-
 def is_value(node: Node, parent: Node, field: str) -> bool:
     """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
-    if not isinstance(
-        node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare
-    ):
-        return False
-    if field in ("func", "slice", "lower", "upper", "step") or isinstance(getattr(node, "ctx", None), ast.Store):
-        return False
-    return not isinstance(parent, ast.Slice | ast.For)
+    is_function_or_index = field in ("func", "slice", "lower", "upper", "step") or isinstance(parent, ast.For)
+    return isinstance(node, VALUES) and not is_function_or_index and not is_written(node)
+
+
+def is_written(node: Node) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Store)
 
 
 def may_be_edited(node: Node) -> bool:
@@ -198,7 +181,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
         yield 0, ast.Assign([node.target], node.value)
         for op in OPERATORS.get(type(node.op), ())[:1]:
             yield 0, replaced(node, op=op())
-    if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
+    if not issubclass(kind, ast.expr) or is_written(node) or field == "func":
         return
     if field == "iter" and name == "reversed":
         yield 0, node.args[0]
@@ -333,7 +316,7 @@ def filled(node: Node, values: Mapping[str, Node]) -> Node:
         return [filled(part, values) for part in node]
     if not isinstance(node, ast.AST):
         return node
-    is_read = isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store)
+    is_read = isinstance(node, ast.expr) and not is_written(node)
     if is_read and (text := node.id if isinstance(node, ast.Name) else ast.unparse(node)) in values:
         return values[text]
     return type(node)(**{field: filled(value, values) for field, value in ast.iter_fields(node)})
