@@ -7,6 +7,7 @@ exchanged. An edit puts one node of the syntax tree in the place of another.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -45,12 +46,11 @@ NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
 # (rank, form): what may stand for an expression X; the lower the rank, the earlier it is tried. `np` must be NumPy.
 # Entries are grouped in *(...) only to have several on one line.
 FORMS = (
-    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (1, "2 * X"), (1, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
-    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
-    *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
-    *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
-    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
-    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)"), (3, "np.conj(X)")),
+    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (1, "2 * X"), (1, "X / 2"), (2, "1 - X"), (2, "X[::-1]")),
+    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)"), (3, "np.sum(X)")),
+    *((3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
+    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sum(X, axis=1)"), (3, "np.sign(X)"), (3, "np.conj(X)")),
+    *((3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)")),
 )
 # (rank, form): what may stand for a term X, with an operand Y that broadcasts with it.
 JOINED = (
@@ -60,16 +60,16 @@ JOINED = (
     (3, "X / (Y * (1 - Y))"),
 )
 SUMS = ((2, "X - Y"), (2, "Y - X"), (2, "X + Y"), (2, "1 + Y * X"))  # what may stand for a factor X
-# The same with a vector Y that belongs to the rows of a matrix.
-COLUMNS = ((3, "X * Y[:, None]"), (3, "X / Y[:, None]"), (3, "X + Y[:, None]"), (3, "X - Y[:, None]"))
+PRODUCTS = ((0, "X + Y * Z"), (0, "X - Y * Z"), (1, "X + 2 * Y * Z"), (1, "X - 2 * Y * Z"))  # for a right side X
 # The same arrays without their first or last entries, as weights without the bias.
 PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
 COUNTS = ((2, "X / Y"), (2, "X * Y"), (3, "X / (Y * Y)"), (3, "X / np.sqrt(Y)"))
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
-# The same with an operand that does not broadcast.
+MASKED = ((2, "X * Y"), (2, "X * Y[:, None]"))  # with a mask Y
+# The same with an operand that does not broadcast, or a vector that belongs to the rows of a matrix.
 JOINED_BY_AXES = (
-    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X"), (3, "X * Y[:, None]"), (3, "X / Y[:, None]")),
-    (3, "X * Y.T"),
+    *((3, "X * Y[:, None]"), (3, "X / Y[:, None]"), (3, "X + Y[:, None]"), (3, "X - Y[:, None]"), (3, "X * Y.T")),
+    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X")),
 )
 
 
@@ -85,14 +85,13 @@ class Edits:
         self.definition, self.fixed, self.variables = definition, fixed, variables
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # what `kind` found
         every = list(ast.walk(definition))
-        names = [node for node in every if isinstance(node, ast.Name)]
+        loads = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         loops = [node.target for node in every if isinstance(node, ast.For | ast.comprehension)]
         # The variables of loops.
         self.steps = {name: template(name) for target in loops for name in names_of_variables(target)}
         # Variables and entries that are never read: their use may be what is missing.
         entries = list(unread_entries(definition, variables, self.steps))
-        unused = {node.id for node in names} - {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        self.unused = {*unused, *entries}
+        self.unused = {*(names_of_variables(definition) - loads), *entries}
         lists = [ast.unparse(x) for x in operands if self.kind(x)[0] == "list"]
         entries += [f"{x}[{step}]" for x in lists[:MOST_LISTS] for step in self.steps]
         operands = list({ast.unparse(x): x for x in (*operands, *map(template, entries))}.values())
@@ -105,9 +104,6 @@ class Edits:
         self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
         self.masks = [x for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]]
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in self.steps]
-        # Integer constants; 2 is in FORMS.
-        numbers = {x.value: x for x in every if isinstance(x, ast.Constant) and type(x.value) is int and x.value > 2}
-        self.numbers = list(numbers.values())
         # Tuples that are indices, as in x[i, j]; and slices that are tried in the place of others.
         indices = {ast.unparse(x.slice): x.slice for x in operands if isinstance(x, ast.Subscript)}
         self.indices = [index for index in indices.values() if isinstance(index, ast.Tuple)]
@@ -137,15 +133,13 @@ class Edits:
         text = ast.unparse(node)
         if text not in self.known:
             self.known[text] = "", ()
-            try:
-                with np.errstate(all="ignore"):
-                    found = eval(text, dict(self.variables))
+            # It may read what there is only inside a loop, or be no value.
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                found = eval(text, dict(self.variables))
                 if isinstance(found, list | tuple | dict):  # times a number, it would be a longer list
                     self.known[text] = "list" if isinstance(found, list) else "", (len(found),)
-                elif (value := np.asarray(found)).dtype.kind == "f" or is_small(value):
+                elif (value := np.asarray(found)).dtype.kind not in "iu" or np.all(np.abs(value) <= MOST_COUNT):
                     self.known[text] = value.dtype.kind, value.shape
-            except Exception:  # it reads what there is only inside a loop, or is no value
-                pass
         return self.known[text]
 
     def is_integer(self, node: Node) -> bool:
@@ -254,20 +248,18 @@ class Edits:
         for other in others:
             part = self.shape(other)
             fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
+            of_rows = len(part or ()) == 1 and len(shape or ()) == 2
             earlier = 2 if self.is_unused(other) else int(part == shape)
-            yield from joined(node, JOINED if fits else JOINED_BY_AXES, [other], -earlier)
-            if fits and len(part or ()) == 1 and len(shape or ()) == 2:
-                yield from joined(node, COLUMNS, [other])
+            yield from joined(node, JOINED * fits + JOINED_BY_AXES * (of_rows or not fits), [other], -earlier)
         for mask in self.masks:
-            if fits_into(self.kind(mask)[1], shape):
-                yield 2, partial(written, "X * Y", node, mask)
-            if len(self.kind(mask)[1]) == 1 and len(shape or ()) == 2:
-                yield 2, partial(written, "X * Y[:, None]", node, mask)
+            part = self.kind(mask)[1]
+            of_rows = len(part) == 1 and len(shape or ()) == 2
+            yield from joined(node, MASKED[:1] * fits_into(part, shape) + MASKED[1:] * of_rows, [mask])
 
     def scale_by_size(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a value times, and divided by, a length or a count."""
         yield from joined(node, LENGTHS, self.lengths)
-        yield from joined(node, COUNTS, [*self.counts, *self.numbers])
+        yield from joined(node, COUNTS, self.counts)
         yield from ((3, partial(written, "X / (Y * Z)", node, *pair)) for pair in combinations(self.counts, 2))
         numbers = [x for x in self.operands if self.shape(x) == ()]
         for pair in product(filter(self.is_integer, self.integers), numbers):
@@ -278,10 +270,13 @@ class Edits:
         for function, other, op in product(self.functions, self.values, (ast.Mult, ast.Add, ast.Sub)):
             yield 3, partial(ast.BinOp, node, op(), ast.Call(function, [other], []))
         fitting = [x for x in others if fits_into(self.shape(x), self.shape(node))]
-        for first, second in self.products(fitting, linear=self.uses_cotangent(node)):
-            rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
-            for more, forms in enumerate((("X + Y * Z", "X - Y * Z"), ("X + 2 * Y * Z", "X - 2 * Y * Z"))):
-                yield from ((rank + more, partial(written, form, node, first, second)) for form in forms)
+        with_it = [x for x in fitting if self.uses_cotangent(x)]
+        pairs: Iterator[tuple[Node, Node]] = combinations_with_replacement(fitting, 2)
+        if self.uses_cotangent(node):  # exactly one of the factors uses it, too
+            pairs = product(with_it, [x for x in fitting if not self.uses_cotangent(x)])
+        for pair in pairs:
+            rank = 1 if any(map(self.is_unused, pair)) else 3
+            yield from ((rank + more, partial(written, form, node, *pair)) for more, form in PRODUCTS)
 
     def is_unused(self, operand: Node) -> bool:
         return ast.unparse(operand) in self.unused
@@ -289,13 +284,6 @@ class Edits:
     def uses_cotangent(self, node: Node) -> bool:
         """Return whether an expression is computed with the cotangent."""
         return bool(names_of_variables(node) & self.cotangents)
-
-    def products(self, operands: Sequence[Node], linear: bool) -> Iterator[tuple[Node, Node]]:
-        """Yield pairs whose product may be a term; beside what uses the cotangent, exactly one of them uses it, too."""
-        if not linear:
-            return combinations_with_replacement(operands, 2)
-        with_it = [x for x in operands if self.uses_cotangent(x)]
-        return product(with_it, [x for x in operands if not self.uses_cotangent(x)])
 
     def edit_statement(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a statement with two values or slices exchanged, with others wherever they stand, and other targets."""
@@ -324,14 +312,14 @@ class Edits:
         """Yield a node with another value wherever one stands that it has several times, as r for a in a * (1 - a)."""
         values, count = self.read_in(node)
         for text, value in values.items():
-            if count[text] > 1:
-                alike = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
-                yield from ((1, partial(filled, node, {text: x})) for x in alike)
-            if count[text] > 1 and isinstance(value, ast.Name) and self.is_integer(value):
-                strides = (written("X * Y", value, stride) for stride in self.counts)  # of an index
-                yield from ((1, partial(filled, node, {text: x})) for x in strides)
-            if count[text] > 1 and isinstance(value, ast.Subscript):
-                yield from ((1, partial(filled, node, {text: x})) for _, x in other_subscripts(value))
+            if count[text] == 1:
+                continue
+            others = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
+            if isinstance(value, ast.Name) and self.is_integer(value):
+                others += [written("X * Y", value, stride) for stride in self.counts]  # of an index
+            if isinstance(value, ast.Subscript):
+                others += [x for _, x in other_subscripts(value)]
+            yield from ((1, partial(filled, node, {text: x})) for x in others)
 
     def edit_target(self, node: Node, target: Node, values: Mapping[str, Node]) -> Iterator[tuple[int, Any]]:
         """Yield a statement such as `x += ...` that adds to other entries of x, or to a part of them only."""
@@ -384,8 +372,3 @@ def joined(
 ) -> Iterator[tuple[int, Any]]:
     """Yield forms of a node X and each of some operands Y."""
     return ((rank + later, partial(written, form, node, x)) for x in operands for rank, form in forms)
-
-
-def is_small(value: Any) -> bool:
-    """Return whether a loop over so many steps ends soon."""
-    return bool(np.all(np.abs(value) <= MOST_COUNT)) if value.dtype.kind in "iu" else True

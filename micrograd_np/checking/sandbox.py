@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, MissingPackageError
+from ..core.errors import ArgumentError
 from ..core.names import is_users_file
 from ..core.tensor import Tensor, constant
 from ..ops import BY_FUNCTION
@@ -113,15 +113,8 @@ def bounded_range(*args: Any) -> range:
     return steps
 
 
-def import_known(name: str, scope: Any = None, local: Any = None, parts: Any = (), level: int = 0) -> Any:
-    name = name if parts else name.split(".")[0]
-    if level or name not in MODULES or name not in sys.modules:
-        raise MissingPackageError(name)
-    return Library(sys.modules[name])
-
-
 OWN_BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in BUILTINS}
-OWN_BUILTINS |= {"print": lambda *args, **kwargs: None, "range": bounded_range, "__import__": import_known}
+OWN_BUILTINS |= {"print": lambda *args, **kwargs: None, "range": bounded_range}
 KNOWN = {*OWN_BUILTINS.values(), *(getattr(sys.modules["collections"], name) for name in ("defaultdict", "deque"))}
 
 

@@ -6,40 +6,30 @@ The lines between the loss and the call of `verify` become a function, whose edi
 from __future__ import annotations
 
 import ast
-import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ..core.names import inside
 from ..core.tensor import Tensor
-from .calling import Pair
-from .claims import GIVEN, WRONG, Closeness, Row, as_hand
+from .by_hand import ByHand
+from .calling import Pair, Played
+from .claims import GIVEN, WRONG, Closeness, Row
 from .edits import Edits
 from .repair import ENTRIES, Data, Source, Trial, same_numbers, search, watched
-from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox, UncopiedError
+from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox
 from .syntax import Edit, has_endless_loop, names_of_variables, operands_of, tree_of
 
 Array = Any
 
 
 @dataclass
-class Lines(Data):
-    """The lines of a script as a function that returns the gradients by hand."""
-
-    function: Any = None
-
-    def gradients(self, scale: float = 1.0) -> dict[str, Any] | None:
-        return {label: scale * as_hand(label, g) for label, g in zip(self.rows, self.function(), strict=True)}
-
-
-@dataclass
 class Script(Source):
-    """The source of such a function."""
+    """The source of a function that was lines of a script, and returns the gradients by hand."""
 
     operands: Sequence[Any] = ()
 
@@ -51,7 +41,7 @@ class Script(Source):
         arrays = (x for x in self.variables.values() if isinstance(x, np.ndarray | Tensor))
         sizes = {n for x in arrays for n in x.shape if n > 1}
         edits = Edits(self.definition, self.operands, set(), self.variables)
-        edits.counts = edits.lengths = edits.numbers = []
+        edits.counts = edits.lengths = []
         edits.values, edits.operands = (
             [x for x in each if edits.shape(x) != () or not is_size(x, self.variables, sizes)]
             for each in (edits.values, edits.operands)
@@ -86,17 +76,24 @@ def repair_script(
     module: Any = ast.parse(f"def _make():\n def lines():\n  return {returned},\n return lines")
     module.body[0].body[0].body[:0] = lines
     # All variables of the script, not only those that the lines read: an edit may need another one.
-    scope = variables_of(tree, outside, copies)
+    found = copies.if_known((name, outside[name]) for name in names_of_variables(tree) & outside.keys())
+    scope = {"__builtins__": OWN_BUILTINS, "np": Library(np), **copies(found)}
     if copies.longest > MOST_ROWS or has_endless_loop(lines):
         return "", []
     exec(compile(module, file, "exec"), scope)
     function: FunctionType = scope["_make"]()
-    calls, found = watched(function)
+    calls, made = watched(function)
     calls += copies.entries // ENTRIES
     operands = [as_array(x, outside) for x in operands_of(tree)]
-    variables = {**scope, **found.get(function.__code__, {})}
+    variables = {**scope, **made.get(function.__code__, {})}
     broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
-    data = Lines(None, [], False, rows, dict.fromkeys(rows, 1.0), broken, close, function=function)  # type: ignore[arg-type]
+
+    def play(*args: Any, **kwargs: Any) -> Played:
+        hand = [ByHand(label, None, g) for label, g in zip(rows, function(), strict=True)]
+        return Played([], [], hand, seeded=False)
+
+    pair: Any = SimpleNamespace(play=play)
+    data = Data(pair, [], False, rows, dict.fromkeys(rows, 1.0), broken, close)
     # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
     if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
         return "", []
@@ -138,12 +135,3 @@ def as_array(operand: Any, outside: Mapping[str, Any]) -> Any:
     """Return an operand, but `x.data` for a Tensor x: the lines compute with arrays."""
     is_tensor = isinstance(operand, ast.Name) and isinstance(outside.get(operand.id), Tensor)
     return ast.Attribute(operand, "data", ast.Load()) if is_tensor else operand
-
-
-def variables_of(tree: Any, outside: Mapping[str, Any], copies: Sandbox) -> dict[str, Any]:
-    """Return copies of the variables that a source names, in which it can run."""
-    made = {"__builtins__": OWN_BUILTINS, "np": Library(np)}
-    for name in names_of_variables(tree) & outside.keys():
-        with contextlib.suppress(UncopiedError):
-            made[name] = copies(outside[name])
-    return made

@@ -86,7 +86,7 @@ def names_made_of(names: set[str], definition: Node) -> set[str]:
 
 def assignments(definition: Node) -> list[tuple[Node, set[str], set[str]]]:
     """Return the assignments, each with the variables that it writes to and reads."""
-    found = [(node, targets_of(node)) for node in ast.walk(definition)]
+    found: list[tuple[Node, list[Node]]] = [(node, targets_of(node)) for node in ast.walk(definition)]
     # Not all names: `loss, dw = 0.0, np.zeros(3)` writes to dw, too.
     return [(node, {base_of(x) for x in targets}, names_of_variables(node.value)) for node, targets in found if targets]
 
