@@ -71,7 +71,7 @@ class Pair(Functions):
         result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:
             result = stored_result(owner, before)
-        return (tuple(result),) if isinstance(result, list) else result, backward, owner
+        return (result,) if isinstance(result, dict | list) else result, backward, owner
 
     def outputs(self, replaced: Mapping[Slot, Any], form: Callable[[Any], Any] = as_it_stands) -> list[Any]:
         """Return the outputs of forward, with some values replaced."""
@@ -97,7 +97,7 @@ class Pair(Functions):
         if not isinstance(result, tuple):
             return [result], []
         if self.is_nested(result):
-            return list(result[0]), list(result[1:])
+            return flatten(result[0])[0], list(result[1:])
         count = self.ways[self.way].outputs if self.ways else self.outputs_of(result)[0]
         return list(result[:count]), list(result[count:])
 
@@ -114,9 +114,9 @@ class Pair(Functions):
         return [result[0]], list(result[1:])
 
     def is_nested(self, result: Any) -> bool:
-        """Return whether a forward pass returned ((y, z), cache): several outputs in one tuple, or a list of them."""
+        """Return whether a forward pass returned ((y, z), cache): several outputs in one container."""
         first = result[0] if isinstance(result, tuple) and result else None
-        return isinstance(first, tuple) and bool(first) and all(map(is_float, first))
+        return isinstance(first, tuple | list | dict) and bool(first) and all(map(is_float, flatten(first)[0]))
 
     def outputs_of(self, result: Any) -> list[int]:
         """Return how many entries of a tuple may be outputs, the likeliest number first; the others are the cache.
@@ -224,7 +224,8 @@ class Pair(Functions):
         if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
             fresh = [fresh[0].item()]
         values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
-        return [tuple(fresh) if i == ALL else values[kind][i] for kind, i in way.arguments]
+        together = flatten(result[0])[1](fresh) if self.is_nested(result) else tuple(fresh)
+        return [together if i == ALL else values[kind][i] for kind, i in way.arguments]
 
     def described(self, way: Way) -> str:
         """Return a call of backward as text: bwd(dout=dout, a=x)."""

@@ -200,14 +200,11 @@ class Edits:
     def edit_value(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield other values in the place of one, and the value with another term or factor."""
         shape, is_no_float = self.shape(node), self.kind(node)[0] not in ("f", "c", "")
-        if not is_value(node, parent, field) or is_no_float or (isinstance(parent, ast.Attribute) and shape is None):
-            return
-        text = ast.unparse(node)
-        if getattr(parent, "attr", "") in SIZES:
-            yield from ((3, x) for x in self.lengths if ast.unparse(x) != text)
+        of_other = getattr(parent, "attr", "") in SIZES or (isinstance(parent, ast.Attribute) and shape is None)
+        if not is_value(node, parent, field) or is_no_float or of_other:
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
-        others = [x for x in self.operands if ast.unparse(x) not in (target, text)]
+        others = [x for x in self.operands if ast.unparse(x) not in (target, ast.unparse(node))]
         yield from self.replace_value(node)
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
             yield from self.replace_factor(node, others)

@@ -26,6 +26,7 @@ from ..core.names import is_users_file
 from ..core.tensor import Tensor, constant
 from ..ops import BY_FUNCTION
 from ..ops.primitive import Primitive
+from .recordable import codes_in
 
 MOST_STEPS = 1_000_000  # of a `range`: an edited loop must end
 MOST_ROWS = 5_000  # the longest axis with which edits are tried: X @ X.T may be one of them
@@ -193,7 +194,7 @@ class Sandbox:
             made.extend(map(self.copied, x))
         elif kind in (dict, OrderedDict, Counter, defaultdict):
             made = self.made[id(x)] = copy.copy(x)
-            made.update({key: self.copied(value) for key, value in x.items()})
+            dict.update(made, {key: self.copied(value) for key, value in x.items()})  # a Counter would add them
             self.variables.append(made)
             if kind is defaultdict:
                 made.default_factory = self.copied(x.default_factory)
@@ -311,5 +312,4 @@ def is_public(x: Any) -> bool:
 
 def global_names(code: Any) -> set[str]:
     """Return the names that a function, or one inside it, looks up by name."""
-    inner = (x for x in code.co_consts if hasattr(x, "co_names"))
-    return {*code.co_names}.union(*map(global_names, inner))
+    return {name for each in codes_in(code) for name in each.co_names}
