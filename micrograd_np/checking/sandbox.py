@@ -13,7 +13,6 @@ import copy
 import functools
 import itertools
 import math
-import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
@@ -116,7 +115,7 @@ def bounded_range(*args: Any) -> range:
 
 OWN_BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in BUILTINS}
 OWN_BUILTINS |= {"print": lambda *args, **kwargs: None, "range": bounded_range}
-KNOWN = {*OWN_BUILTINS.values(), *(getattr(sys.modules["collections"], name) for name in ("defaultdict", "deque"))}
+KNOWN = {*OWN_BUILTINS.values(), defaultdict, deque}
 
 
 class Sandbox:
