@@ -66,7 +66,7 @@ PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
 COUNTS = ((2, "X / Y"), (2, "X * Y"), (3, "X / (Y * Y)"), (3, "X / np.sqrt(Y)"))
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
 MASKED = ((2, "X * Y"), (2, "X * Y[:, None]"))  # with a mask Y
-# The same with an operand that does not broadcast, or a vector that belongs to the rows of a matrix.
+# For a term X, with an operand Y that does not broadcast, or a vector that belongs to the rows of a matrix.
 JOINED_BY_AXES = (
     *((3, "X * Y[:, None]"), (3, "X / Y[:, None]"), (3, "X + Y[:, None]"), (3, "X - Y[:, None]"), (3, "X * Y.T")),
     *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X")),
