@@ -47,7 +47,7 @@ def seed_names(names: Sequence[str], own: Sequence[str]) -> list[str]:
 
 
 class Known(NamedTuple):
-    """The numbers of values to give, whether the outputs are in a dict or list, and whether there is only one scalar.
+    """The numbers of values to give, and whether there is only one scalar output.
 
     Of one scalar backward may take no gradient.
     """
@@ -55,8 +55,11 @@ class Known(NamedTuple):
     inputs: int
     outputs: int
     cache: int
-    container: bool
     scalar: bool
+
+    @property
+    def seeds(self) -> list[Argument]:
+        return [("seed", i) for i in range(self.outputs)]
 
     def every(self, kind: str) -> list[Argument]:
         return [(kind, i) for i in range(getattr(self, kind))]
@@ -72,15 +75,12 @@ def ways(names: Sequence[str], own: Sequence[str], known: Known) -> list[Way]:
         readings.reverse()
     found: list[Way] = []
     for seeded in readings:
-        each = len(seeded) == known.outputs > 1
-        together = (known.container and not each) or (known.outputs > 1 and len(seeded) == 1)
-        seeds = [("seed", ALL)] if together else [("seed", i) for i in range(known.outputs)]
-        given = by_name(names, own, dict(zip(seeded, seeds, strict=False)), known)
-        named = [{**given, **rest} for rest in remaining(names, given, seeds, known)] if given else []
-        found += [Way(tuple(way[name] for name in names), known.outputs) for way in named]
-    last = Way(tuple(by_position(names, own, seeds, known)), known.outputs)
-    if last.arguments and (not found or any(last.seeded == way.seeded for way in found)):
-        found.append(last)
+        seeds = [("seed", ALL)] if known.outputs > 1 and len(seeded) == 1 else known.seeds
+        given = dict(zip(seeded, seeds, strict=False))
+        named = by_name(names, own, given, known)
+        every = [{**named, **rest} for rest in remaining(names, named, seeds, known)]
+        every += [{**given, **rest} for rest in remaining(names, given, seeds, known)[:1]]  # whatever the names say
+        found += [Way(tuple(way[name] for name in names), known.outputs) for way in every]
     return found
 
 
@@ -121,22 +121,6 @@ def is_output(name: str, given: dict[str, Argument]) -> bool:
     """Return whether a parameter's name says that it is an output, as out, or as z in backward(dz, z)."""
     seeds = [GRADIENT.match(seed) for seed, (kind, _) in given.items() if kind == "seed"]
     return name.lower() in (*OUTPUTS, *(match[2].lower() for match in seeds if match))
-
-
-def by_position(
-    names: Sequence[str], own: Sequence[str], seeds: Sequence[Argument], known: Known
-) -> Sequence[Argument]:
-    """Return the arguments by position: the outputs' gradients if they are asked for, the cache or the inputs."""
-    given, kept, made = (known.every(kind) for kind in ("inputs", "cache", "outputs"))
-    seeded = [[*seeds, *kept], [*seeds, *given], [*seeds, *given, *kept], list(seeds)]
-    without = [given, [*given, *kept], kept, [*given, *made]]
-    if names[0] not in own and is_seed(names[0]):
-        choices = seeded
-    elif known.scalar or names[0] in own:
-        choices = [*without, *seeded]
-    else:
-        choices = [seeded[1], seeded[0], *seeded[2:], *without]
-    return next((choice for choice in choices if len(choice) == len(names)), [])
 
 
 def returned_names(function: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.containers import flatten, map_leaves
+from ..core.containers import flatten
 from ..core.errors import ArgumentError, ArgumentTypeError
 from .binding import Way, returned_names
 from .claims import candidates
@@ -60,7 +59,10 @@ class Functions:
         self.is_moved = False
         self.output: Any = None  # the first output of the last run
         if not any(map(is_float, flatten(tuple(inputs))[0])) and not any(state_slots(self.owner, set())):
-            inputs = in_floats(forward, inputs)
+            raise ArgumentTypeError(
+                f"verify compares gradients of floating-point inputs, and {called(forward)} has none. Write "
+                ".astype(float), or 1.0 for 1, and give the weights as inputs."
+            )
         self.inputs = tuple(inputs)
         self.leaves, self.rebuild = flatten(tuple(as_numbers(x) for x in inputs))
         self.labels = labels = label_leaves(forward, self.rebuild(self.leaves))
@@ -249,33 +251,6 @@ def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:
         ) from None
     except ValueError:
         return  # the function's signature is not known
-
-
-def in_floats(forward: Function, inputs: Sequence[Any]) -> list[Any]:
-    """Return the inputs with integers as floats, as someone who writes 3 for an input usually means 3.0.
-
-    Raises
-    ------
-    ArgumentTypeError
-        If nothing has a gradient: there are no numbers, or forward does not run with them.
-    """
-
-    def as_float(x: Any) -> Any:
-        if type(x) is int:
-            return float(x)
-        return x.astype(float) if getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" else x
-
-    found = [map_leaves(as_float, x) for x in inputs]
-    try:
-        if inputs:
-            copy.deepcopy(forward)(*copy.deepcopy(found))
-            return found
-    except Exception:  # they are indices or labels
-        pass
-    raise ArgumentTypeError(
-        f"verify compares gradients of floating-point inputs, and {called(forward)} has none. Write .astype(float), or "
-        "1.0 for 1, and give the weights as inputs."
-    )
 
 
 def called(function: Any) -> str:

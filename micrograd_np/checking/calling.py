@@ -57,8 +57,7 @@ class Pair(Functions):
         Return the result, the backward pass bound to the same copy of the object, and that copy.
         """
         pair = [self.forward, self.backward]
-        owners = [f.__self__ if inspect.ismethod(f) else None for f in pair]
-        owners = copied(owners)
+        owners = copied([f.__self__ if inspect.ismethod(f) else None for f in pair])
         forward, backward = (
             f if owner is None else types.MethodType(f.__func__, owner)  # type: ignore[union-attr]
             for f, owner in zip(pair, owners, strict=True)
@@ -72,7 +71,7 @@ class Pair(Functions):
         result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:
             result = stored_result(owner, before)
-        return result, backward, owner
+        return (result,) if isinstance(result, dict | list) else result, backward, owner
 
     def outputs(self, replaced: Mapping[Slot, Any], form: Callable[[Any], Any] = as_it_stands) -> list[Any]:
         """Return the outputs of forward, with some values replaced."""
@@ -95,8 +94,6 @@ class Pair(Functions):
                     "be given with its backward pass: verify(forward, backward, *inputs)."
                 )
             return self.loss_and_gradients(result)
-        if isinstance(result, dict | list):
-            return flatten(result)[0], []
         if not isinstance(result, tuple):
             return [result], []
         if self.is_nested(result):
@@ -118,8 +115,8 @@ class Pair(Functions):
 
     def is_nested(self, result: Any) -> bool:
         """Return whether a forward pass returned ((y, z), cache): several outputs in one container."""
-        first = result[0] if isinstance(result, tuple) and len(result) > 1 else None
-        return isinstance(first, tuple) and bool(first) and all(map(is_float, first))
+        first = result[0] if isinstance(result, tuple) and result else None
+        return isinstance(first, tuple | list | dict) and bool(first) and all(map(is_float, flatten(first)[0]))
 
     def outputs_of(self, result: Any) -> list[int]:
         """Return how many entries of a tuple may be outputs, the likeliest number first; the others are the cache.
@@ -136,13 +133,11 @@ class Pair(Functions):
 
     @cached_property
     def required(self) -> list[str]:
-        """The parameters of backward to fill: those without a default, `dout=1`, and inputs whose default is None."""
-        found, own = [], parameter_names(self.forward)
+        """The parameters of backward to fill: those without a default, `dout=1`, and inputs."""
+        found, own = [], parameter_names(self.forward)[: len(self.inputs)]
         for name in parameter_names(self.backward):
             default = inspect.signature(self.backward).parameters[name].default
-            begins = is_seed(name) and isinstance(default, int | float) and default == 1
-            named = default is None and name in own
-            if default is not inspect.Parameter.empty and not begins and not named:
+            if default is not inspect.Parameter.empty and name not in own and not (is_seed(name) and default == 1):
                 break
             found.append(name)
         return found
@@ -150,19 +145,17 @@ class Pair(Functions):
     def calls(self, result: Any, scalar: bool) -> list[Way]:
         """Return the ways to call backward, the likeliest first."""
         names, own = self.required, parameter_names(self.forward)
+        outputs, cache = self.split(result)
+        counts = [(len(outputs), len(cache))]
         if isinstance(result, tuple) and not self.is_nested(result):
             counts = [(count, len(result) - count) for count in self.outputs_of(result)]
-        else:
-            outputs, cache = self.split(result)
-            counts = [(len(outputs), len(cache))]
-        container = isinstance(result, dict | list)
-        found = [ways(names, own, Known(len(self.inputs), *count, container, scalar)) for count in counts]
+        known = [Known(len(self.inputs), *count, scalar) for count in counts]
+        found = [ways(names, own, each) for each in known]
         parameters = inspect.signature(self.backward).parameters.values()
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
-            known = Known(len(self.inputs), *counts[0], container, scalar)
-            seeds = [("seed", i) for i in range(known.outputs)] if names or not scalar else []
-            values = [known.every("cache"), known.every("inputs")] if known.cache else [known.every("inputs")]
-            found.insert(0, [Way((*seeds, *each), known.outputs) for each in values])
+            seeds = known[0].seeds if names or not scalar else []
+            values = [each for each in (known[0].every("cache"), known[0].every("inputs")) if each]
+            found.insert(0, [Way((*seeds, *each), known[0].outputs) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
         raise ArgumentTypeError(
@@ -231,9 +224,8 @@ class Pair(Functions):
         if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
             fresh = [fresh[0].item()]
         values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
-        nested = self.is_nested(result)
-        container = result[0] if nested else result if isinstance(result, dict | list) else tuple(outputs)
-        return [flatten(container)[1](fresh) if i == ALL else values[kind][i] for kind, i in way.arguments]
+        together = flatten(result[0])[1](fresh) if self.is_nested(result) else tuple(fresh)
+        return [together if i == ALL else values[kind][i] for kind, i in way.arguments]
 
     def described(self, way: Way) -> str:
         """Return a call of backward as text: bwd(dout=dout, a=x)."""

@@ -7,6 +7,7 @@ exchanged. An edit puts one node of the syntax tree in the place of another.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,15 +19,11 @@ import numpy as np
 
 from .binding import is_seed
 from .syntax import (
-    OPERATORS,
     SIZES,
     Edit,
     Node,
     filled,
     fits_into,
-    inserted,
-    is_initial,
-    is_step,
     is_term,
     is_value,
     may_be_edited,
@@ -49,12 +46,11 @@ NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
 # (rank, form): what may stand for an expression X; the lower the rank, the earlier it is tried. `np` must be NumPy.
 # Entries are grouped in *(...) only to have several on one line.
 FORMS = (
-    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (1, "2 * X"), (1, "X / 2"), (2, "1 - X"), (2, "1 / X"), (2, "X[::-1]")),
-    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)")),
-    *((3, "np.sum(X)"), (3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.log(X)"), (3, "X ** 3")),
-    *((3, "np.cos(X)"), (3, "X[..., None]"), (3, "X[None]"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
-    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sign(X)"), (3, "np.tanh(X)"), (3, "np.sin(X)")),
-    *((3, "np.sum(X, axis=1)"), (3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)"), (3, "np.conj(X)")),
+    *((1, "-X"), (1, "X.T"), (1, "X ** 2"), (1, "2 * X"), (1, "X / 2"), (2, "1 - X"), (2, "X[::-1]")),
+    *((2, "1 - X ** 2"), (2, "X * (1 - X)"), (2, "X > 0"), (2, "np.sum(X, axis=0)"), (3, "np.sum(X)")),
+    *((3, "np.sqrt(X)"), (3, "np.exp(X)"), (3, "np.swapaxes(X, -1, -2)"), (3, "X + 1"), (3, "X - 1")),
+    *((3, "np.sum(X, axis=-1, keepdims=True)"), (3, "np.sum(X, axis=1)"), (3, "np.sign(X)"), (3, "np.conj(X)")),
+    *((3, "X * np.eye(len(X))"), (3, "X + X.T"), (3, "X * (X > 0)")),
 )
 # (rank, form): what may stand for a term X, with an operand Y that broadcasts with it.
 JOINED = (
@@ -63,17 +59,17 @@ JOINED = (
     *((3, "X * Y ** 2"), (3, "X + 2 * Y"), (3, "X / (2 * Y)"), (3, "X + Y / 2"), (3, "X - Y / 2")),
     (3, "X / (Y * (1 - Y))"),
 )
-SUMS = ("X - Y", "Y - X", "X + Y", "1 + Y * X")  # what may stand for a factor X
-# The same with a vector Y that belongs to the rows of a matrix.
-COLUMNS = ("X * Y[:, None]", "X / Y[:, None]", "X + Y[:, None]", "X - Y[:, None]")
+SUMS = ((2, "X - Y"), (2, "Y - X"), (2, "X + Y"), (2, "1 + Y * X"))  # what may stand for a factor X
+PRODUCTS = ((0, "X + Y * Z"), (0, "X - Y * Z"), (1, "X + 2 * Y * Z"), (1, "X - 2 * Y * Z"))  # for a right side X
 # The same arrays without their first or last entries, as weights without the bias.
 PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
 COUNTS = ((2, "X / Y"), (2, "X * Y"), (3, "X / (Y * Y)"), (3, "X / np.sqrt(Y)"))
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
-# The same with an operand that does not broadcast.
+MASKED = ((2, "X * Y"), (2, "X * Y[:, None]"))  # with a mask Y
+# For a term X, with an operand Y that does not broadcast, or a vector that belongs to the rows of a matrix.
 JOINED_BY_AXES = (
-    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X"), (3, "X * Y[:, None]"), (3, "X / Y[:, None]")),
-    (3, "X * Y.T"),
+    *((3, "X * Y[:, None]"), (3, "X / Y[:, None]"), (3, "X + Y[:, None]"), (3, "X - Y[:, None]"), (3, "X * Y.T")),
+    *((3, "X @ Y"), (3, "X @ Y.T"), (3, "Y @ X"), (3, "Y.T @ X")),
 )
 
 
@@ -89,14 +85,13 @@ class Edits:
         self.definition, self.fixed, self.variables = definition, fixed, variables
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # what `kind` found
         every = list(ast.walk(definition))
-        names = [node for node in every if isinstance(node, ast.Name)]
+        loads = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         loops = [node.target for node in every if isinstance(node, ast.For | ast.comprehension)]
-        stepping = (x.id for target in loops for x in ast.walk(target) if isinstance(x, ast.Name))
-        self.steps = {name: ast.Name(name, ast.Load()) for name in stepping}  # the variables of loops
+        # The variables of loops.
+        self.steps = {name: template(name) for target in loops for name in names_of_variables(target)}
         # Variables and entries that are never read: their use may be what is missing.
         entries = list(unread_entries(definition, variables, self.steps))
-        unused = {node.id for node in names} - {node.id for node in names if isinstance(node.ctx, ast.Load)}
-        self.unused = {*unused, *entries}
+        self.unused = {*(names_of_variables(definition) - loads), *entries}
         lists = [ast.unparse(x) for x in operands if self.kind(x)[0] == "list"]
         entries += [f"{x}[{step}]" for x in lists[:MOST_LISTS] for step in self.steps]
         operands = list({ast.unparse(x): x for x in (*operands, *map(template, entries))}.values())
@@ -109,9 +104,6 @@ class Edits:
         self.integers = [x for x in operands if isinstance(x, ast.Name) and self.kind(x)[0] in ("i", "u", "b")]
         self.masks = [x for x in self.integers if self.kind(x)[0] == "b" and self.kind(x)[1]]
         self.counts = [x for x in operands if self.kind(x) == ("i", ()) and ast.unparse(x) not in self.steps]
-        # Integer constants; 2 is in FORMS.
-        numbers = {x.value: x for x in every if isinstance(x, ast.Constant) and type(x.value) is int and x.value > 2}
-        self.numbers = list(numbers.values())
         # Tuples that are indices, as in x[i, j]; and slices that are tried in the place of others.
         indices = {ast.unparse(x.slice): x.slice for x in operands if isinstance(x, ast.Subscript)}
         self.indices = [index for index in indices.values() if isinstance(index, ast.Tuple)]
@@ -120,16 +112,13 @@ class Edits:
         # The names of all that is computed with the cotangent.
         seeds = {node.arg for node in definition.args.args if is_seed(node.arg)}
         self.cotangents = names_made_of(seeds, definition)
-        # The functions that are called with one or two arguments.
-        calls = [x for x in every if isinstance(x, ast.Call) and not x.keywords and not is_initial(x)]
-        calls = [x for x in calls if len(x.args) in (1, 2) and self.shape(x) is not None]
-        self.functions = {(len(x.args), ast.unparse(x.func)): x.func for x in calls}
-        # Variables that are assigned one after the other; and assignments that begin a sum, such as dw = 0.
+        # The functions that are called with one argument.
+        calls = [x for x in every if isinstance(x, ast.Call) and not x.keywords and len(x.args) == 1]
+        self.functions = list({ast.unparse(x.func): x.func for x in calls if self.shape(x) is not None}.values())
+        # Variables that are assigned one after the other.
         targets = [target.id for node in every for target in targets_of(node) if isinstance(target, ast.Name)]
-        in_turn = [ast.Name(name, ast.Load()) for name in dict.fromkeys(targets)]
+        in_turn = map(template, dict.fromkeys(targets))
         self.couples = [(x, y) for x, y in pairwise(in_turn) if self.kind(x)[0] and self.kind(y)[0]]
-        made = [node for node in every if isinstance(node, ast.Assign) and is_initial(node.value)]
-        self.initial = list({ast.unparse(node): node for node in made}.values())
 
     def shape(self, node: Node) -> tuple[int, ...] | None:
         """Return the shape of an expression; None if it gives no floating-point numbers, or is not known."""
@@ -144,15 +133,13 @@ class Edits:
         text = ast.unparse(node)
         if text not in self.known:
             self.known[text] = "", ()
-            try:
-                with np.errstate(all="ignore"):
-                    found = eval(text, dict(self.variables))
+            # It may read what there is only inside a loop, or be no value.
+            with contextlib.suppress(Exception), np.errstate(all="ignore"):
+                found = eval(text, dict(self.variables))
                 if isinstance(found, list | tuple | dict):  # times a number, it would be a longer list
                     self.known[text] = "list" if isinstance(found, list) else "", (len(found),)
-                elif (value := np.asarray(found)).dtype.kind == "f" or is_small(value):
+                elif (value := np.asarray(found)).dtype.kind not in "iu" or np.all(np.abs(value) <= MOST_COUNT):
                     self.known[text] = value.dtype.kind, value.shape
-            except Exception:  # it reads what there is only inside a loop, or is no value
-                pass
         return self.known[text]
 
     def is_integer(self, node: Node) -> bool:
@@ -162,45 +149,46 @@ class Edits:
     def ranked(self) -> Iterator[Edit]:
         """Yield all edits; those of statements that do not use the cotangent (dout) get a rank of one more."""
         pending: list[tuple[Node, int]] = [(self.definition, 0)]
-        while pending:
-            parent, penalty = pending.pop(0)
+        for parent, penalty in pending:  # which grows
             if isinstance(parent, ast.Assign | ast.AugAssign) and self.cotangents:
                 penalty = int(not self.uses_cotangent(parent))
             for field, value in ast.iter_fields(parent):
                 if parent is self.definition and field != "body":  # not its parameters and decorators
                     continue
-                if field == "target" and isinstance(value, ast.Subscript):
-                    pending.append((value, penalty))
+                if field == "target":
+                    pending += [(value, penalty)] * isinstance(value, ast.Subscript)
+                    continue
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.edit_block(parent, field, value)
                 for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                    if (
-                        may_be_edited(child)
-                        and id(child) not in self.fixed
-                        and field != "target"
-                        and not is_step(child)
-                    ):
-                        new_nodes = (
-                            *other_nodes(child, parent, field),
-                            *self.replace_integer(child),
-                            *self.edit_value(child, parent, field),
-                            *self.edit_statement(child),
-                            *self.take_other_indices(child),
-                        )
-                        for rank, new in new_nodes:
-                            yield Edit(parent, field, index, new, rank + penalty)
+                    if may_be_edited(child) and id(child) not in self.fixed:
                         pending.append((child, penalty))
+                        for rank, new in self.instead_of(child, parent, field):
+                            yield Edit(parent, field, index, new, rank + penalty)
 
-    def replace_integer(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield another index, count, mask or length in the place of an integer; one more, one less, a difference."""
+    def instead_of(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
+        """Yield what may stand in the place of a node, each with a rank."""
+        yield from other_nodes(node, parent, field)
+        yield from self.replace_integer(node, isinstance(parent, ast.BinOp | ast.AugAssign))
+        yield from self.edit_value(node, parent, field)
+        yield from self.edit_statement(node)
+        yield from self.take_other_indices(node)
+
+    def replace_integer(self, node: Node, in_formula: bool) -> Iterator[tuple[int, Any]]:
+        """Yield another index, count, mask, length or value in the place of a number, or one more or less."""
+        text, kind = ast.unparse(node), self.kind(node)
         if isinstance(node, ast.Constant) and type(node.value) is int:
             yield from ((2, step) for step in self.steps.values())
-        if isinstance(node, ast.Name) and self.kind(node)[0] in ("i", "u", "b"):
-            yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == self.kind(node))
-        if isinstance(node, ast.Name | ast.Call | ast.Attribute) and self.kind(node) == ("i", ()):
-            yield from ((1, x) for x in self.counts if ast.unparse(x) != ast.unparse(node))
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and in_formula:
+            yield from ((2, x) for x in self.operands)
+            yield from ((3, written("X[:, None]", x)) for x in self.operands if len(self.shape(x) or ()) == 1)
+        if isinstance(node, ast.Name) and kind[0] in ("i", "u", "b"):
+            yield from ((1, x) for x in self.integers if x.id != node.id and self.kind(x) == kind)
+        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and kind == ("i", ()):
+            yield from ((1, x) for x in self.counts if ast.unparse(x) != text)
+            yield from ((2, x) for x in self.operands if in_formula)
             for x in self.lengths:
-                if ast.unparse(length := written("len(X)", x)) != ast.unparse(node):
+                if ast.unparse(length := written("len(X)", x)) != text:
                     yield 1 if isinstance(x, ast.Name | ast.Attribute) else 3, length
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.is_integer(node):
@@ -211,17 +199,13 @@ class Edits:
 
     def edit_value(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield other values in the place of one, and the value with another term or factor."""
-        if isinstance(parent, ast.BinOp | ast.AugAssign):
-            yield from self.replace_number(node)
         shape, is_no_float = self.shape(node), self.kind(node)[0] not in ("f", "c", "")
-        if not is_value(node, parent, field) or is_no_float or (isinstance(parent, ast.Attribute) and shape is None):
-            return
-        if getattr(parent, "attr", "") in SIZES:
-            yield from ((3, x) for x in self.lengths if ast.unparse(x) != ast.unparse(node))
+        of_other = getattr(parent, "attr", "") in SIZES or (isinstance(parent, ast.Attribute) and shape is None)
+        if not is_value(node, parent, field) or is_no_float or of_other:
             return
         target = ast.unparse(getattr(parent, "target", None) or getattr(parent, "targets", [ast.Constant(0)])[0])
         others = [x for x in self.operands if ast.unparse(x) not in (target, ast.unparse(node))]
-        yield from self.replace_value(node, isinstance(parent, ast.Assign), others)
+        yield from self.replace_value(node)
         if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
             yield from self.replace_factor(node, others)
         of_part = isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and field == "value")
@@ -232,16 +216,7 @@ class Edits:
         if isinstance(parent, ast.Assign | ast.AugAssign | ast.Return) and field == "value" and shape is not None:
             yield from self.extend_right_side(node, others)
 
-    def replace_number(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield values in the place of a number or a count."""
-        if isinstance(node, ast.Name | ast.Call | ast.Attribute | ast.Subscript) and self.kind(node) == ("i", ()):
-            others = [x for x in (*self.counts, *self.operands) if ast.unparse(x) != ast.unparse(node)]
-            yield from ((1 if self.is_integer(x) else 2, x) for x in others)
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            yield from ((2, x) for x in self.operands)
-            yield from ((3, written("X[:, None]", x)) for x in self.operands if len(self.shape(x) or ()) == 1)
-
-    def replace_value(self, node: Node, alone: bool, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
+    def replace_value(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield other values in the place of one, and functions of it."""
         text, shape = ast.unparse(node), self.shape(node)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
@@ -252,25 +227,9 @@ class Edits:
                     yield 1, replaced(node, value=other)
         if isinstance(node, ast.BinOp | ast.Call):
             yield from ((2, other) for other in self.operands if self.shape(other) == shape)
-        if isinstance(node, ast.BinOp):
-            for other in self.operands:
-                for op in OPERATORS.get(type(node.op), ())[:1]:
-                    yield 3, replaced(node, op=op(), right=other)
         for rank, form in FORMS:
             yield rank, partial(written, form, node)
-        for (count, _), function in self.functions.items():
-            if count == 1:
-                yield 3, partial(ast.Call, function, [node], [])
-            for other in others if count == 2 else ():
-                yield (
-                    1 if self.is_unused(other) else 2 if alone and isinstance(node, ast.Name) else 4,
-                    partial(ast.Call, function, [node, other], []),
-                )
-        if getattr(getattr(node, "func", None), "attr", "") == "mean":  # in the place of a mean with weights
-            value = node.args[0] if node.args else node.func.value
-            for other in self.operands:
-                if self.shape(other) == self.shape(value):
-                    yield 2, replaced(written("np.sum(X * Y)", value, other), keywords=node.keywords)
+        yield from ((3, partial(ast.Call, function, [node], [])) for function in self.functions)
 
     def replace_factor(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield sums and differences in the place of a factor, as x[i] - x[j] for x[i]."""
@@ -278,7 +237,7 @@ class Edits:
         if isinstance(node, ast.Subscript):
             alike = [x for x in self.integers if self.kind(x) == self.kind(node.slice)]
             fitting += [replaced(node, slice=x) for x in alike]
-        return ((2, partial(written, form, node, x)) for x in fitting for form in SUMS)
+        return joined(node, SUMS, fitting)
 
     def extend_term(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield a value times, divided by, plus or minus another one; and times a mask."""
@@ -286,40 +245,35 @@ class Edits:
         for other in others:
             part = self.shape(other)
             fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
+            of_rows = len(part or ()) == 1 and len(shape or ()) == 2
             earlier = 2 if self.is_unused(other) else int(part == shape)
-            for rank, form in JOINED if fits else JOINED_BY_AXES:
-                yield rank - earlier, partial(written, form, node, other)
-            if fits and len(part or ()) == 1 and len(shape or ()) == 2:
-                yield from ((3, partial(written, form, node, other)) for form in COLUMNS)
+            yield from joined(node, JOINED * fits + JOINED_BY_AXES * (of_rows or not fits), [other], -earlier)
         for mask in self.masks:
-            if fits_into(self.kind(mask)[1], shape):
-                yield 2, partial(written, "X * Y", node, mask)
-            if len(self.kind(mask)[1]) == 1 and len(shape or ()) == 2:
-                yield 2, partial(written, COLUMNS[0], node, mask)
+            part = self.kind(mask)[1]
+            of_rows = len(part) == 1 and len(shape or ()) == 2
+            yield from joined(node, MASKED[:1] * fits_into(part, shape) + MASKED[1:] * of_rows, [mask])
 
     def scale_by_size(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a value times, and divided by, a length or a count."""
-        for other in self.lengths:
-            less = self.kind(other)[0] == "list"  # whose length may be any number, such as 2
-            yield from ((rank + less, partial(written, form, node, other)) for rank, form in LENGTHS)
-        for count in (*self.counts, *self.numbers):
-            yield from ((rank, partial(written, form, node, count)) for rank, form in COUNTS)
-        for first, second in combinations(self.counts, 2):
-            yield 3, partial(written, "X / (Y * Z)", node, first, second)
+        yield from joined(node, LENGTHS, self.lengths)
+        yield from joined(node, COUNTS, self.counts)
+        yield from ((3, partial(written, "X / (Y * Z)", node, *pair)) for pair in combinations(self.counts, 2))
         numbers = [x for x in self.operands if self.shape(x) == ()]
-        for first, second in product(filter(self.is_integer, self.integers), numbers):
-            yield 4, partial(written, "X * Y * Z", node, first, second)
+        for pair in product(filter(self.is_integer, self.integers), numbers):
+            yield 4, partial(written, "X * Y * Z", node, *pair)
 
     def extend_right_side(self, node: Node, others: Sequence[Node]) -> Iterator[tuple[int, Any]]:
         """Yield the right side R of a statement as R + f(x), R - f(x), R * f(x), R + x * y or R - x * y."""
-        functions = [function for (count, _), function in self.functions.items() if count == 1]
-        for function, other, op in product(functions, self.values, (ast.Mult, ast.Add, ast.Sub)):
+        for function, other, op in product(self.functions, self.values, (ast.Mult, ast.Add, ast.Sub)):
             yield 3, partial(ast.BinOp, node, op(), ast.Call(function, [other], []))
         fitting = [x for x in others if fits_into(self.shape(x), self.shape(node))]
-        for first, second in self.products(fitting, linear=self.uses_cotangent(node)):
-            rank = 1 if self.is_unused(first) or self.is_unused(second) else 3
-            for more, forms in enumerate((("X + Y * Z", "X - Y * Z"), ("X + 2 * Y * Z", "X - 2 * Y * Z"))):
-                yield from ((rank + more, partial(written, form, node, first, second)) for form in forms)
+        with_it = [x for x in fitting if self.uses_cotangent(x)]
+        pairs: Iterator[tuple[Node, Node]] = combinations_with_replacement(fitting, 2)
+        if self.uses_cotangent(node):  # exactly one of the factors uses it, too
+            pairs = product(with_it, [x for x in fitting if not self.uses_cotangent(x)])
+        for pair in pairs:
+            rank = 1 if any(map(self.is_unused, pair)) else 3
+            yield from ((rank + more, partial(written, form, node, *pair)) for more, form in PRODUCTS)
 
     def is_unused(self, operand: Node) -> bool:
         return ast.unparse(operand) in self.unused
@@ -327,13 +281,6 @@ class Edits:
     def uses_cotangent(self, node: Node) -> bool:
         """Return whether an expression is computed with the cotangent."""
         return bool(names_of_variables(node) & self.cotangents)
-
-    def products(self, operands: Sequence[Node], linear: bool) -> Iterator[tuple[Node, Node]]:
-        """Yield pairs whose product may be a term; beside what uses the cotangent, exactly one of them uses it, too."""
-        if not linear:
-            return combinations_with_replacement(operands, 2)
-        with_it = [x for x in operands if self.uses_cotangent(x)]
-        return product(with_it, [x for x in operands if not self.uses_cotangent(x)])
 
     def edit_statement(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a statement with two values or slices exchanged, with others wherever they stand, and other targets."""
@@ -362,18 +309,20 @@ class Edits:
         """Yield a node with another value wherever one stands that it has several times, as r for a in a * (1 - a)."""
         values, count = self.read_in(node)
         for text, value in values.items():
-            if count[text] > 1:
-                alike = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
-                yield from ((1, partial(filled, node, {text: x})) for x in alike)
-            if count[text] > 1 and isinstance(value, ast.Name) and self.is_integer(value):
-                strides = (written("X * Y", value, stride) for stride in self.counts)  # of an index
-                yield from ((1, partial(filled, node, {text: x})) for x in strides)
+            if count[text] == 1:
+                continue
+            others = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
+            if isinstance(value, ast.Name) and self.is_integer(value):
+                others += [written("X * Y", value, stride) for stride in self.counts]  # of an index
+            if isinstance(value, ast.Subscript):
+                others += [x for _, x in other_subscripts(value)]
+            yield from ((1, partial(filled, node, {text: x})) for x in others)
 
     def edit_target(self, node: Node, target: Node, values: Mapping[str, Node]) -> Iterator[tuple[int, Any]]:
         """Yield a statement such as `x += ...` that adds to other entries of x, or to a part of them only."""
         if isinstance(target, ast.Subscript):
-            others = (*other_subscripts(target), *self.take_other_indices(target))
-            yield from ((rank, replaced(node, target=new)) for rank, new in others)
+            for rank, new in (*other_subscripts(target), *self.take_other_indices(target)):
+                yield rank, replaced(node, target=replaced(new, ctx=ast.Store()))
         if isinstance(target, ast.Name) and (shape := self.shape(target)):
             full = [x for x in values.values() if self.shape(x) == shape]
             for part in self.parts:  # as of weights without the bias
@@ -397,15 +346,6 @@ class Edits:
             if not reads_itself and not isinstance(node.value, ast.Constant):
                 yield 0, ast.AugAssign(target, ast.Add(), node.value)
 
-    def siblings(self, statement: Node) -> Iterator[tuple[int, Any]]:
-        """Yield statements like `d[i, t] += a * g`, with other indices of d and another value."""
-        target = getattr(statement, "target", None) if isinstance(statement, ast.AugAssign) else None
-        for _, other in self.take_other_indices(target):
-            again = replaced(statement, target=other)
-            for text, value in self.read_in(statement.value)[0].items():
-                alike = [x for x in self.values if self.kind(x) == self.kind(value)]
-                yield from ((3, partial(filled, again, {text: x})) for x in alike)
-
     def take_other_indices(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield an entry with the indices of another."""
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
@@ -414,20 +354,18 @@ class Edits:
                     yield 1, replaced(node, slice=other)
 
     def edit_block(self, parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
-        """Yield a block without one of its statements, with neighbours exchanged, or with one that begins a sum."""
+        """Yield a block without one of its statements, and with neighbours exchanged."""
         for i, statement in enumerate(block):
             if id(statement) in self.fixed:
                 continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
                 yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
-            for initial in (x for x in self.initial if x is not statement):
-                yield Edit(parent, field, None, [*block[:i], initial, *block[i:]], 3)
-            for rank, made in self.siblings(statement):
-                yield Edit(parent, field, None, partial(inserted, block, i + 1, made), rank)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
                 yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
-def is_small(value: Any) -> bool:
-    """Return whether a loop over so many steps ends soon."""
-    return bool(np.all(np.abs(value) <= MOST_COUNT)) if value.dtype.kind in "iu" else True
+def joined(
+    node: Node, forms: Sequence[tuple[int, str]], operands: Sequence[Node], later: int = 0
+) -> Iterator[tuple[int, Any]]:
+    """Yield forms of a node X and each of some operands Y."""
+    return ((rank + later, partial(written, form, node, x)) for x in operands for rank, form in forms)

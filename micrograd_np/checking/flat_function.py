@@ -162,16 +162,16 @@ class Problem:
         """Return a sentence on the op whose rule makes the first nan or inf of a gradient, or None."""
         found: list[str] = []
 
-        def look(node: Tensor, g: Any) -> None:
-            if found or not is_float(g) or not np.isfinite(g).all():
-                return
-            if any(is_float(part) and not np.isfinite(part).all() for _, part in pull_arrays(node, g)):
+        def pull(node: Tensor, g: Any) -> Any:
+            pulled = pull_arrays(node, g)
+            if first_nonfinite(g) is None and any(first_nonfinite(part) is not None for _, part in pulled):
                 found.append(f"The rule of {node.op.name} makes the first nan or inf: {spot(node)}")
+            return pulled
 
         with np.errstate(all="ignore"):
             for output in self.outputs:
                 if output.requires_grad:
-                    backpropagate(output, np.ones_like(output._data), look)
+                    backpropagate(output, np.ones_like(output._data), lambda node, g: None, pull)
         return next(iter(found), None)
 
     def repeats(self) -> bool:

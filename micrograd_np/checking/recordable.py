@@ -129,10 +129,8 @@ class Rewriter(ast.NodeTransformer):
         return [node, *later]
 
     def visit_AugAssign(self, node: ast.AugAssign) -> Any:
-        self.generic_visit(node)
-        value = ast.copy_location(ast.BinOp(loaded(node.target), node.op, node.value), node)
-        later: list[ast.stmt] = []
-        return [ast.copy_location(ast.Assign([self.target(node.target, later)], value), node), *later]
+        value = ast.BinOp(loaded(copy.deepcopy(node.target)), node.op, node.value)
+        return self.visit_Assign(ast.copy_location(ast.Assign([node.target], value), node))
 
     def target(self, x: Any, later: list[ast.stmt]) -> Any:
         """Return a target without subscripts; add the statements that write what it holds into arrays."""

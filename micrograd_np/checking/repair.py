@@ -27,9 +27,10 @@ from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
 from .edits import Edits
 from .flat_function import plain
-from .sandbox import MOST_ROWS, STEP, Sandbox
+from .recordable import codes_in
+from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, leading_to_loss, locate, operands_of, path_to, tree_of
+from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, path_to, tree_of
 
 Array = Any
 BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
@@ -38,7 +39,6 @@ BETTER = BUDGET // 8  # to look for a better edit than the first one that is rig
 SECONDS = 12.0  # after which a search ends, whatever is left of its budget
 OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
-LONGER = 8  # times that a `while` may take more steps than without an edit
 BATCH = 40  # edits that are compiled at once
 # The longest text in which an edit is shown: the first expression around it, and larger ones.
 LONG, SHORT = 110, 64
@@ -72,10 +72,9 @@ class Data:
         labels = [wanted, *(label for label in self.rows if label not in self.broken)]
         return gradients is not None and all(self.is_right(label, gradients[label] / scale) for label in labels)
 
-    def mended(self, all_of: bool = False) -> set[str]:
-        """Return the gradients that were wrong, and now are right; with `all_of`, all that are right."""
-        gradients = self.gradients() or {}
-        return {name for name, g in gradients.items() if (all_of or name in self.broken) and self.is_right(name, g)}
+    def mended(self) -> set[str]:
+        """Return the gradients that are right now."""
+        return {label for label, g in (self.gradients() or {}).items() if self.is_right(label, g)}
 
     def gradients(self, scale: float = 1.0) -> dict[str, Any] | None:
         """Return the gradients by hand; None if the outputs are not what they were, or not all have a gradient."""
@@ -102,17 +101,12 @@ class Data:
 
 def choice(number: int, edit: Edit) -> Any:
     """Return what stands for a node, or a block, if an edit is made only when its number is chosen."""
-    old, new = edit.old, edit.new
-    at = old[0] if isinstance(old, list) else old
-    for node in new if isinstance(new, list) else [new]:
-        locate(node, at)
     test = ast.Compare(ast.Name(CHOICE, ast.Load()), [ast.Eq()], [ast.Constant(number)])
-    if isinstance(old, ast.expr):
-        made: Any = ast.IfExp(test, new, old)
-    else:
-        made = ast.If(test, new if isinstance(new, list) else [new], old if isinstance(old, list) else [old])
-    locate(made, at)
-    return [made] if isinstance(old, list) else made
+    if isinstance(edit.old, list):
+        return [ast.If(test, edit.new, edit.old)]
+    if isinstance(edit.old, ast.stmt):
+        return ast.If(test, [edit.new], [edit.old])
+    return ast.IfExp(test, edit.new, edit.old)
 
 
 @dataclass
@@ -120,13 +114,12 @@ class Source:
     """A function of the user's, its syntax tree, and the variables that it had when it returned."""
 
     function: FunctionType
-    tree: ast.Module
+    tree: Any
     variables: Mapping[str, Any]
 
     @property
     def definition(self) -> Any:
-        make: Any = self.tree.body[0]  # def _make(free variables): the user's def; so the code keeps its closure
-        return make.body[0]
+        return self.tree.body[0].body[0]  # def _make(free variables): the user's def; so the code keeps its closure
 
     @contextlib.contextmanager
     def edited(self, edits: Sequence[Edit]) -> Iterator[Callable[[int], None]]:
@@ -152,8 +145,7 @@ class Source:
                 edit.put(old)
 
         def choose(number: int) -> None:
-            scope = self.function.__globals__
-            scope[CHOICE], scope[STEP].__self__.steps = number, 0
+            self.function.__globals__[CHOICE] = number
             self.function.__code__ = before if number == NONE else code
 
         try:
@@ -167,9 +159,8 @@ class Source:
         forward = getattr(pair.forward, "__func__", pair.forward)
         if self.function is forward:
             fixed = leading_to_loss(self.definition)
-        elif isinstance(forward, FunctionType) and (tree := tree_of(forward)):
-            make: Any = tree.body[0]
-            operands += operands_of(make.body[0])
+        elif isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
+            operands += operands_of(tree.body[0].body[0])
         unique = {ast.unparse(x): x for x in operands}
         return Edits(self.definition, list(unique.values()), fixed, self.variables).ranked()
 
@@ -200,7 +191,7 @@ def repair(
     if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
         return "", []
     calls, sources = sources_of(here.pair, copies)
-    return search(Trial(here, wanted, elsewhere, sizes, deciding), sources, calls, share)
+    return search(Trial(here, wanted, lambda: (elsewhere(), sizes(), deciding())), sources, calls, share)
 
 
 @dataclass
@@ -209,26 +200,17 @@ class Trial:
 
     here: Data
     wanted: str
-    make_others: Others
-    make_sizes: Others
-    make_deciding: Others
+    make: Callable[[], tuple[Sequence[Data], Sequence[Data], Sequence[Data]]]
 
     @cached_property
-    def others(self) -> Sequence[Data]:
-        return self.make_others()
+    def data(self) -> tuple[Sequence[Data], Sequence[Data], Sequence[Data]]:
+        """The functions on other inputs; of other sizes; and with other constants and signs.
 
-    @cached_property
-    def sizes(self) -> Sequence[Data]:
-        """The data of other sizes, without that of which the functions make no sense.
-
-        There, what is right here must be right, and what has the right shape here must have it.
+        Of the last two, only where they make sense: there, what is right here must be right, and what has the right
+        shape here must have it. It is made while the functions are not edited.
         """
-        return [data for data in self.make_sizes() if self.makes_sense(data)]
-
-    @cached_property
-    def deciding(self) -> Sequence[Data]:
-        """The data of other constants and signs, where the functions make sense."""
-        return [data for data in self.make_deciding() if self.makes_sense(data)]
+        others, sizes, deciding = self.make()
+        return others, [x for x in sizes if self.makes_sense(x)], [x for x in deciding if self.makes_sense(x)]
 
     def makes_sense(self, data: Data) -> bool:
         """Return whether the user's functions as they are take these data."""
@@ -236,7 +218,7 @@ class Trial:
             gradients = data.gradients()
         except Exception:
             return False
-        if gradients is None or data.rows.keys() - data.broken - data.mended(all_of=True):
+        if gradients is None or data.rows.keys() - data.broken - data.mended():
             return False
         # A nan is an entry of np.empty that was not written: these sizes are others than the functions are for.
         return all(
@@ -245,19 +227,14 @@ class Trial:
             if self.here.rows[name].fits
         )
 
-    @cached_property
-    def is_ready(self) -> bool:
-        """Make the other inputs, while the functions are not edited."""
-        return self.others is not None and self.sizes is not None and self.deciding is not None
-
     @property
     def best(self) -> tuple[int, int, int]:
         """The score of an edit that cannot be better."""
-        return len(self.here.broken), len(self.sizes), len(self.deciding)
+        return len(self.here.broken), len(self.data[1]), len(self.data[2])
 
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
-        others = [data for data in self.others if data.is_defined]
+        others = [data for data in self.data[0] if data.is_defined]
         every = [self.here, *others]
         true = self.here.rows[self.wanted].true
         # Where the gradient is 0, as of dead units, any edit may fit; without other data, few or equal numbers may.
@@ -266,11 +243,12 @@ class Trial:
         proven = others or (true.size >= PROVEN and differ(true))
         if not proven or not all(data.right(self.wanted, OTHER_SCALE) for data in every):
             return set()
-        return set.intersection(*(data.mended() for data in every))
+        return set(self.here.broken).intersection(*(data.mended() for data in every))
 
     def score(self, mended: set[str]) -> tuple[int, int, int]:
         """Return how many gradients an edit makes right, and on how many data of either kind it is right."""
-        of_sizes, of_deciding = (sum(x.right(self.wanted) for x in data) for data in (self.sizes, self.deciding))
+        _, *rest = self.data
+        of_sizes, of_deciding = (sum(x.right(self.wanted) for x in data) for data in rest)
         return len(mended), of_sizes, of_deciding
 
 
@@ -301,15 +279,16 @@ def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) ->
             left -= calls
             if left < 0 or time.thread_time() > deadline:
                 break
-            if not fits or not trial.is_ready:
+            if not fits:
                 continue
+            sizes = trial.data[1]
             with source.edited([edit]) as choose:
                 choose(0)
                 mended = trial.mended()
                 score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
             # The functions may make no sense with some sizes, such as a rotation in four dimensions.
-            enough = len(trial.sizes) if edit.has_numbers else len(trial.sizes) / 2
-            if score > best and score[1] >= enough and (trial.sizes or not edit.reads_size):
+            enough = len(sizes) if edit.has_numbers else len(sizes) / 2
+            if score > best and score[1] >= enough and (sizes or not edit.reads_size):
                 file = os.path.basename(source.function.__code__.co_filename)
                 labels = [label for label in trial.here.rows if label in mended]
                 found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
@@ -353,7 +332,7 @@ def together(trial: Trial, source: Source, edits: Sequence[Edit]) -> Iterator[tu
 def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
 
-    The list is empty if a profiler is on, as `watched` needs its place, and for long axes.
+    The list is empty if a profiler is on, as `watched` needs its place, for long axes, and for loops that may not end.
     """
     if sys.getprofile() is not None:
         return 0, []
@@ -366,26 +345,20 @@ def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
     rows = max((n for slot in pair.slots for n in slot.value.shape), default=0)
     if max(rows, copies.longest) > MOST_ROWS:
         return 0, []
-    trees = {code: tree for code in variables if code in known and (tree := tree_of(known[code]))}
-    for code, tree in trees.items():
-        if any(isinstance(node, ast.While) for node in ast.walk(tree)):
-            known[code].__code__ = code_from(tree, known[code])
-    pair.play(again=True)
-    copies.most_steps = LONGER * copies.steps + LONGER
+    trees = {code: tree for code in variables if code in known and (tree := tree_of(code))}
+    if has_endless_loop(trees.values()):
+        return 0, []
     sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
     sources.sort(key=lambda source: source.function is not first)
     return count, sources[:MOST_FUNCTIONS]
 
 
-def code_from(tree: ast.Module, function: FunctionType) -> CodeType:
+def code_from(tree: Any, function: FunctionType) -> CodeType:
     """Return the code of a function with another source."""
+    ast.fix_missing_locations(tree)
     with warnings.catch_warnings(action="ignore"):  # such as that a number is indexed
         code = compile(tree, function.__code__.co_filename, "exec")
-    found: dict[str, Any] = {}
-    exec(code, function.__globals__, found)
-    made = found["_make"](*[None] * len(function.__code__.co_freevars))  # the values do not matter
-    its: CodeType = made.__code__
-    return its
+    return next(x for x in codes_in(code) if x.co_name == function.__code__.co_name)
 
 
 def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]]:
@@ -413,14 +386,10 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
     """Return the edit as a sentence: what should stand where."""
     old = edit.old
     if isinstance(old, list):
-        gone = [statement for statement in old if not any(statement is other for other in edit.new)]
+        gone = [statement for statement in old if statement not in edit.new]
         if gone:
             return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
-        if len(edit.new) > len(old):
-            i = next(i for i, statement in enumerate(edit.new) if statement is not old[i])
-            before = ast.unparse(old[i]).partition("\n")[0]
-            return f"`{ast.unparse(edit.new[i])}` is missing before `{before}`, {file}:{old[i].lineno}"
-        i = next(i for i, (a, b) in enumerate(zip(old, edit.new, strict=True)) if a is not b)
+        i = next(i for i, statement in enumerate(old) if statement is not edit.new[i])
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
     shown, line = old, getattr(old, "lineno", definition.lineno)
     # Show the edit inside the largest expression around it that still reads as one line.
@@ -435,5 +404,4 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
     edit.put(edit.new)
     after = ast.unparse(edit.new if shown is old else shown)
     edit.put(old)
-    before, after = (text.replace(f" and {STEP}()", "") for text in (before, after))
     return f"`{before}` should be `{after}`, {file}:{line}"

@@ -13,7 +13,6 @@ import copy
 import functools
 import itertools
 import math
-import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
@@ -21,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, MissingPackageError
+from ..core.errors import ArgumentError
 from ..core.names import is_users_file
 from ..core.tensor import Tensor, constant
 from ..ops import BY_FUNCTION
 from ..ops.primitive import Primitive
+from .recordable import codes_in
 
 MOST_STEPS = 1_000_000  # of a `range`: an edited loop must end
-STEP = "_step_of_a_loop"  # the function that a `while` calls at each step
 MOST_ROWS = 5_000  # the longest axis with which edits are tried: X @ X.T may be one of them
 SAFE = (np.generic, np.dtype, Primitive)
 EXACT = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}  # no classes made of these
@@ -114,16 +113,9 @@ def bounded_range(*args: Any) -> range:
     return steps
 
 
-def import_known(name: str, scope: Any = None, local: Any = None, parts: Any = (), level: int = 0) -> Any:
-    name = name if parts else name.split(".")[0]
-    if level or name not in MODULES or name not in sys.modules:
-        raise MissingPackageError(name)
-    return Library(sys.modules[name])
-
-
 OWN_BUILTINS: dict[str, Any] = {name: getattr(builtins, name) for name in BUILTINS}
-OWN_BUILTINS |= {"print": lambda *args, **kwargs: None, "range": bounded_range, "__import__": import_known}
-KNOWN = {*OWN_BUILTINS.values(), *(getattr(sys.modules["collections"], name) for name in ("defaultdict", "deque"))}
+OWN_BUILTINS |= {"print": lambda *args, **kwargs: None, "range": bounded_range}
+KNOWN = {*OWN_BUILTINS.values(), defaultdict, deque}
 
 
 class Sandbox:
@@ -137,8 +129,6 @@ class Sandbox:
         The entries of all arrays that they can reach.
     longest : int
         The longest axis of these arrays.
-    steps, most_steps : int
-        The steps of `while` loops that were made, and that may be made.
     """
 
     def __init__(self) -> None:
@@ -147,16 +137,9 @@ class Sandbox:
         self.namespaces: dict[int, dict[str, Any]] = {}
         self.variables: list[dict[Any, Any]] = []  # all dicts that hold values of the copies
         self.functions: list[FunctionType] = []
+        self.cells: list[CellType] = []  # their variables of outer functions
         self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
-        self.entries = self.longest = self.steps = 0
-        self.most_steps = MOST_STEPS
-
-    def step(self) -> bool:
-        """Count a step of a `while` loop, and return True, or raise if there were too many since the last edit."""
-        self.steps += 1
-        if self.steps > self.most_steps:
-            raise ArgumentError("the loop is too long")
-        return True
+        self.entries = self.longest = 0
 
     def __call__(self, x: Any) -> Any:
         """Return the copy of a value, with all that it uses.
@@ -178,21 +161,20 @@ class Sandbox:
         So an edit that is right for a constant such as 0.5 alone, as it takes it for 1 / 2, is told from one that is
         right.
         """
-        cells = [(cell, "cell_contents") for f in self.functions for cell in f.__closure__ or () if is_full(cell)]
-        attributes = [*cells, *((f, "__defaults__") for f in self.functions)]
-        before = [getattr(*each) for each in attributes]
+        held = [*((cell, "cell_contents") for cell in self.cells), *((f, "__defaults__") for f in self.functions)]
+        before = [(each, name, getattr(each, name)) for each, name in held]
         dicts = [(names, dict(names)) for names in self.variables]
-        for names in self.variables:
-            names.update({name: other_float(x) for name, x in names.items() if type(x) is float})
-        for each, x in zip(attributes, before, strict=True):
-            setattr(*each, tuple(map(other_float, x)) if type(x) is tuple else other_float(x))
+        for names, old in dicts:
+            names.update({name: other_float(x) for name, x in old.items()})
+        for each, name, x in before:
+            setattr(each, name, other_float(x))
         try:
             yield
         finally:
             for names, old in dicts:
-                names.update({name: x for name, x in old.items() if type(x) is float})
-            for each, x in zip(attributes, before, strict=True):
-                setattr(*each, x)
+                names.update(old)
+            for each, name, x in before:
+                setattr(each, name, x)
 
     def copied(self, x: Any) -> Any:
         if type(x) in EXACT or isinstance(x, SAFE):
@@ -211,7 +193,7 @@ class Sandbox:
             made.extend(map(self.copied, x))
         elif kind in (dict, OrderedDict, Counter, defaultdict):
             made = self.made[id(x)] = copy.copy(x)
-            made.update({key: self.copied(value) for key, value in x.items()})
+            dict.update(made, {key: self.copied(value) for key, value in x.items()})  # a Counter would add them
             self.variables.append(made)
             if kind is defaultdict:
                 made.default_factory = self.copied(x.default_factory)
@@ -233,8 +215,6 @@ class Sandbox:
             made = self.type_of(x)
         elif is_public(x) or computes(x) or (getattr(x, "__hash__", None) and x in KNOWN):
             made = x
-        elif hasattr(x, "cache_info"):  # functools.lru_cache
-            made = self.copied(x.__wrapped__)
         else:
             made = self.instance(x)
         self.made[id(x)] = self.made[id(made)] = made  # a copy is its own copy
@@ -245,10 +225,8 @@ class Sandbox:
         """Return the copies of named values, without what cannot be copied."""
         found = {}
         for name, value in values:
-            try:
+            with contextlib.suppress(UncopiedError):
                 found[name] = self.copied(value)
-            except UncopiedError:
-                continue
         return found
 
     def function(self, f: FunctionType) -> FunctionType:
@@ -264,7 +242,7 @@ class Sandbox:
     def namespace(self, scope: dict[str, Any]) -> dict[str, Any]:
         if id(scope) not in self.namespaces:
             self.originals.append(scope)
-            own = {"__builtins__": OWN_BUILTINS, "__name__": scope.get("__name__"), "np": Library(np), STEP: self.step}
+            own = {"__builtins__": OWN_BUILTINS, "__name__": scope.get("__name__"), "np": Library(np)}
             self.namespaces[id(scope)] = own
             self.variables.append(own)
         return self.namespaces[id(scope)]
@@ -274,10 +252,9 @@ class Sandbox:
         own, names = made.__globals__, global_names(f.__code__)
         own |= self.if_known((name, f.__globals__[name]) for name in names if name in f.__globals__)
         for cell, original in zip(made.__closure__ or (), f.__closure__ or (), strict=True):
-            try:
+            with contextlib.suppress(ValueError, UncopiedError):  # it has no value yet, or none here
                 cell.cell_contents = self.copied(original.cell_contents)
-            except (ValueError, UncopiedError):  # it has no value yet, or none here
-                continue
+                self.cells.append(cell)
         made.__defaults__ = f.__defaults__ and tuple(map(self.copied, f.__defaults__))
         made.__kwdefaults__ = {name: self.copied(x) for name, x in (f.__kwdefaults__ or {}).items()}
         self.variables.append(made.__kwdefaults__)
@@ -318,16 +295,10 @@ class Sandbox:
 
 
 def other_float(x: Any) -> Any:
-    """Return another number of the same size for a float, the same for equal ones, and anything else as it is."""
+    """Return another number of the same size for a float, also in a tuple; the same for equal ones."""
+    if type(x) is tuple:
+        return tuple(map(other_float, x))
     return x * (0.85 + 0.1 * math.sin(1e3 * x)) if type(x) is float and math.isfinite(x) else x
-
-
-def is_full(cell: CellType) -> bool:
-    """Return whether a variable of an outer function has a value."""
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
 
 
 def is_public(x: Any) -> bool:
@@ -340,5 +311,4 @@ def is_public(x: Any) -> bool:
 
 def global_names(code: Any) -> set[str]:
     """Return the names that a function, or one inside it, looks up by name."""
-    inner = (x for x in code.co_consts if hasattr(x, "co_names"))
-    return {*code.co_names}.union(*map(global_names, inner))
+    return {name for each in codes_in(code) for name in each.co_names}

@@ -6,42 +6,30 @@ The lines between the loss and the call of `verify` become a function, whose edi
 from __future__ import annotations
 
 import ast
-import contextlib
-import linecache
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from ..core.names import inside
 from ..core.tensor import Tensor
-from .calling import Pair
-from .claims import GIVEN, WRONG, Closeness, Row, as_hand
+from .by_hand import ByHand
+from .calling import Pair, Played
+from .claims import GIVEN, WRONG, Closeness, Row
 from .edits import Edits
-from .recordable import definition_of
 from .repair import ENTRIES, Data, Source, Trial, same_numbers, search, watched
-from .sandbox import MOST_ROWS, OWN_BUILTINS, STEP, Library, Sandbox, UncopiedError
-from .syntax import Edit, count_steps, names_of_variables, operands_of
+from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox
+from .syntax import Edit, has_endless_loop, names_of_variables, operands_of, tree_of
 
 Array = Any
 
 
 @dataclass
-class Lines(Data):
-    """The lines of a script as a function that returns the gradients by hand."""
-
-    function: Any = None
-
-    def gradients(self, scale: float = 1.0) -> dict[str, Any] | None:
-        return {label: scale * as_hand(label, g) for label, g in zip(self.rows, self.function(), strict=True)}
-
-
-@dataclass
 class Script(Source):
-    """The source of such a function."""
+    """The source of a function that was lines of a script, and returns the gradients by hand."""
 
     operands: Sequence[Any] = ()
 
@@ -53,7 +41,7 @@ class Script(Source):
         arrays = (x for x in self.variables.values() if isinstance(x, np.ndarray | Tensor))
         sizes = {n for x in arrays for n in x.shape if n > 1}
         edits = Edits(self.definition, self.operands, set(), self.variables)
-        edits.counts = edits.lengths = edits.numbers = []
+        edits.counts = edits.lengths = []
         edits.values, edits.operands = (
             [x for x in each if edits.shape(x) != () or not is_size(x, self.variables, sizes)]
             for each in (edits.values, edits.operands)
@@ -76,8 +64,10 @@ def repair_script(
     paths = {id(x): path for name, value in named for path, x in inside(name, value)}
     paths |= {id(x): name for name, x in named}
     rows = {row.label: row for row, x in given if row.fits and id(x) in paths}
-    tree, lines = tree_of_frame(frame), []
-    if tree is not None and wanted in rows and sys.getprofile() is None:  # `watched` needs the profiler's place
+    tree, lines = tree_of(frame.f_code), []
+    if tree and frame.f_code.co_name != "<module>":
+        tree = tree.body[0].body[0]
+    if tree and wanted in rows and sys.getprofile() is None:  # `watched` needs the profiler's place
         lines = lines_between(tree.body, line_of(loss, frame), frame.f_lineno)
     if not lines:
         return "", []
@@ -85,23 +75,31 @@ def repair_script(
     returned = ", ".join(paths[id(x)] for row, x in given if row.label in rows)
     module: Any = ast.parse(f"def _make():\n def lines():\n  return {returned},\n return lines")
     module.body[0].body[0].body[:0] = lines
-    count_steps(module)
     # All variables of the script, not only those that the lines read: an edit may need another one.
-    scope = {**variables_of(tree, outside, copies), STEP: copies.step}
-    if copies.longest > MOST_ROWS:
+    found = copies.if_known((name, outside[name]) for name in names_of_variables(tree) & outside.keys())
+    scope = {"__builtins__": OWN_BUILTINS, "np": Library(np), **copies(found)}
+    if copies.longest > MOST_ROWS or has_endless_loop(lines):
         return "", []
     exec(compile(module, file, "exec"), scope)
     function: FunctionType = scope["_make"]()
-    calls, found = watched(function)
+    calls, made = watched(function)
     calls += copies.entries // ENTRIES
     operands = [as_array(x, outside) for x in operands_of(tree)]
-    variables = {**scope, **found.get(function.__code__, {})}
+    variables = {**scope, **made.get(function.__code__, {})}
     broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
-    data = Lines(None, [], False, rows, dict.fromkeys(rows, 1.0), broken, close, function=function)  # type: ignore[arg-type]
+
+    def play(*args: Any, **kwargs: Any) -> Played:
+        hand = [ByHand(label, None, g) for label, g in zip(rows, function(), strict=True)]
+        return Played([], [], hand, seeded=False)
+
+    pair: Any = SimpleNamespace(play=play)
+    data = Data(pair, [], False, rows, dict.fromkeys(rows, 1.0), broken, close)
     # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
     if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
         return "", []
-    return search(Trial(data, wanted, list, list, list), [Script(function, module, variables, operands)], calls, share)
+    return search(
+        Trial(data, wanted, lambda: ([], [], [])), [Script(function, module, variables, operands)], calls, share
+    )
 
 
 def count_numbers(node: Any) -> int:
@@ -137,23 +135,3 @@ def as_array(operand: Any, outside: Mapping[str, Any]) -> Any:
     """Return an operand, but `x.data` for a Tensor x: the lines compute with arrays."""
     is_tensor = isinstance(operand, ast.Name) and isinstance(outside.get(operand.id), Tensor)
     return ast.Attribute(operand, "data", ast.Load()) if is_tensor else operand
-
-
-def variables_of(tree: Any, outside: Mapping[str, Any], copies: Sandbox) -> dict[str, Any]:
-    """Return copies of the variables that a source names, in which it can run."""
-    made = {"__builtins__": OWN_BUILTINS, "np": Library(np)}
-    for name in names_of_variables(tree) & outside.keys():
-        with contextlib.suppress(UncopiedError):
-            made[name] = copies(outside[name])
-    return made
-
-
-def tree_of_frame(frame: Any) -> Any:
-    """Return the source of a frame, a function's or a module's; None if it is not known."""
-    try:
-        if frame.f_code.co_name != "<module>":
-            make: Any = definition_of(frame.f_code).body[0]
-            return make.body[0]
-        return ast.parse("".join(linecache.getlines(frame.f_code.co_filename)))
-    except Exception:  # not known, or not what runs
-        return None

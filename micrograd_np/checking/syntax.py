@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ast
-import copy
+import contextlib
 import functools
+import linecache
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from types import CodeType
 from typing import Any
 
 from .recordable import definition_of
-from .sandbox import STEP
 
 Node = Any  # of a syntax tree
 SIZES = ("len", "shape", "size")
+VALUES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)
 
 # What people take one for the other.
 OPERATORS: dict[type, tuple[type, ...]] = {
@@ -26,14 +28,7 @@ OPERATORS: dict[type, tuple[type, ...]] = {
     ast.Div: (ast.Mult,),
     ast.MatMult: (ast.Mult,),
 }
-COMPARISONS: dict[type, tuple[type, ...]] = {
-    ast.Lt: (ast.Gt, ast.LtE, ast.GtE),
-    ast.Gt: (ast.Lt, ast.GtE, ast.LtE),
-    ast.LtE: (ast.GtE, ast.Lt, ast.Gt),
-    ast.GtE: (ast.LtE, ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-}
+COMPARISONS: tuple[tuple[type, ...], ...] = ((ast.Lt, ast.Gt, ast.LtE, ast.GtE), (ast.Eq, ast.NotEq))
 FUNCTIONS = (  # in pairs
     *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
     *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
@@ -44,31 +39,18 @@ AXES = ("0", "1", "2", "-1", "(0, 1)", "(0, 2)", "(1, 2)", "(2, 3)", "(0, 2, 3)"
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
 
 
-def tree_of(function: Any) -> ast.Module | None:
-    """Return the source of a function, in which each `while` counts its steps; None if it is not known."""
-    try:
-        tree: ast.Module = definition_of(function.__code__)
-    except Exception:  # not known, or not what runs
-        return None
-    make: Any = tree.body[0]
-    definition = make.body[0]
-    # What its defaults and annotations name may not exist in the sandbox; and only the code is used.
-    definition.args.defaults = [ast.Constant(None) for _ in definition.args.defaults]
-    definition.args.kw_defaults = [x and ast.Constant(None) for x in definition.args.kw_defaults]
-    definition.returns = None
-    for node in ast.walk(definition):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-    count_steps(tree)
-    return tree
+def tree_of(code: CodeType) -> Any:
+    """Return the source of a module, or that of a function as `definition_of` does; None if it is not known."""
+    with contextlib.suppress(Exception):  # not known, or not what runs
+        if code.co_name == "<module>":
+            return ast.parse("".join(linecache.getlines(code.co_filename)))
+        return definition_of(code)
+    return None
 
 
-def count_steps(tree: ast.Module) -> None:
-    """Let each `while` call the function that counts its steps."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.While):
-            node.test = ast.BoolOp(ast.And(), [node.test, ast.Call(ast.Name(STEP, ast.Load()), [], [])])
-    ast.fix_missing_locations(tree)
+def has_endless_loop(trees: Iterable[Node]) -> bool:
+    """Return whether a loop may not end with an edit: a `while`."""
+    return any(isinstance(node, ast.While) for tree in trees for node in ast.walk(tree))
 
 
 def operands_of(definition: Node) -> list[Node]:
@@ -89,25 +71,30 @@ def operands_of(definition: Node) -> list[Node]:
 
 def leading_to_loss(definition: Node) -> set[int]:
     """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
-    every: list[Node] = list(ast.walk(definition))
-    returned = [getattr(node.value, "elts", [node.value])[0] for node in every if isinstance(node, ast.Return)]
-    needed = {name for x in returned for name in names_of_variables(x)}
-    writing = {id(node): (node, {base_of(t) for t in targets_of(node)}) for node in every if targets_of(node)}
-    found: set[int] = set()
-    while True:
-        more = {key for key, (_, written_to) in writing.items() if key not in found and written_to & needed}
-        if not more:
-            return found
-        found |= more
-        # Not all names: `loss, dw = 0.0, np.zeros(3)` assigns dw, too.
-        needed |= {name for key in more for name in names_of_variables(writing[key][0].value)}
+    returns = [node for node in ast.walk(definition) if isinstance(node, ast.Return)]
+    returned = [getattr(node.value, "elts", [node.value])[0] for node in returns]
+    every = assignments(definition)
+    names = {name for x in returned for name in names_of_variables(x)}
+    needed = closure(names, [(written_to, read) for _, written_to, read in every])
+    return {id(node) for node, written_to, _ in every if written_to & needed}
 
 
 def names_made_of(names: set[str], definition: Node) -> set[str]:
     """Return some variables, and those that are computed from them."""
-    writing = [(names_of_variables(node), {base_of(t) for t in targets_of(node)}) for node in ast.walk(definition)]
+    return closure(names, [(read, written_to) for _, written_to, read in assignments(definition)])
+
+
+def assignments(definition: Node) -> list[tuple[Node, set[str], set[str]]]:
+    """Return the assignments, each with the variables that it writes to and reads."""
+    found: list[tuple[Node, list[Node]]] = [(node, targets_of(node)) for node in ast.walk(definition)]
+    # Not all names: `loss, dw = 0.0, np.zeros(3)` writes to dw, too.
+    return [(node, {base_of(x) for x in targets}, names_of_variables(node.value)) for node, targets in found if targets]
+
+
+def closure(names: set[str], steps: Sequence[tuple[set[str], set[str]]]) -> set[str]:
+    """Return some names, and all that steps from some names to others lead to."""
     found = set(names)
-    while more := {name for read, written_to in writing if read & found for name in written_to} - found:
+    while more := {name for start, end in steps if start & found for name in end} - found:
         found |= more
     return found
 
@@ -139,26 +126,14 @@ def path_to(root: Node, wanted: Node) -> list[Node]:
     return []
 
 
-def is_step(node: Node) -> bool:
-    """Return whether a node is the call that counts the steps of a `while`."""
-    return getattr(getattr(node, "func", None), "id", "") == STEP
-
-
-def is_initial(node: Node) -> bool:
-    """Return whether an expression is what a sum begins with: a number, or an array of zeros."""
-    name = getattr(getattr(node, "func", None), "attr", "")
-    return isinstance(node, ast.Constant) or name in ("zeros", "zeros_like")
-
-
 def is_value(node: Node, parent: Node, field: str) -> bool:
     """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
-    if not isinstance(
-        node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp | ast.UnaryOp | ast.Compare
-    ):
-        return False
-    if field in ("func", "slice", "lower", "upper", "step") or isinstance(getattr(node, "ctx", None), ast.Store):
-        return False
-    return not isinstance(parent, ast.Slice | ast.For)
+    is_function_or_index = field in ("func", "slice", "lower", "upper", "step") or isinstance(parent, ast.For)
+    return isinstance(node, VALUES) and not is_function_or_index and not is_written(node)
+
+
+def is_written(node: Node) -> bool:
+    return isinstance(getattr(node, "ctx", None), ast.Store)
 
 
 def may_be_edited(node: Node) -> bool:
@@ -176,24 +151,17 @@ def is_term(parent: Node, field: str) -> bool:
 
 def unread_entries(definition: Node, variables: Mapping[str, Any], steps: Collection[str]) -> Iterator[str]:
     """Yield the texts of entries that are never read: of dicts like `cache["h"]`, and of lists that are only made."""
-    loads, keys, appended = Counter[str](), defaultdict[str, set[Any]](set), Counter[str]()
-    for node in ast.walk(definition):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            loads[node.id] += 1
-        if isinstance(node, ast.Attribute) and node.attr == "append":
-            appended[getattr(node.value, "id", "")] += 1
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            appended[getattr(node.value, "id", "")] += 1
-            keys[getattr(node.value, "id", "")].add(node.slice.value)
+    every = list(ast.walk(definition))
+    loads = Counter(x.id for x in every if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
     for name, count in loads.items():
-        if count == appended[name] and isinstance(variables.get(name), dict):
-            yield from (f"{name}[{key!r}]" for key in variables[name] if isinstance(key, str) and key not in keys[name])
-        elif count == appended[name] and isinstance(variables.get(name), list) and not keys[name]:
+        parts = [x for x in every if getattr(getattr(x, "value", None), "id", "") == name]
+        keys = [x.slice.value for x in parts if isinstance(x, ast.Subscript) and isinstance(x.slice, ast.Constant)]
+        if count != len(keys) + sum(getattr(x, "attr", "") == "append" for x in parts):
+            continue
+        if isinstance(held := variables.get(name), dict):
+            yield from (f"{name}[{key!r}]" for key in held if isinstance(key, str) and key not in keys)
+        elif isinstance(held, list) and not keys:
             yield from (f"{name}[{step}]" for step in steps)
-
-
-def inserted(block: list[Node], i: int, made: Callable[[], Node]) -> list[Node]:
-    return [*block[:i], made(), *block[i:]]
 
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
@@ -208,17 +176,17 @@ def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bo
 
 def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Node]]:
     """Yield what may stand in the place of a node, each with a rank."""
-    kind = type(node)
+    kind, name = type(node), getattr(getattr(node, "func", None), "id", "")
     if kind is ast.AugAssign:
         yield 0, ast.Assign([node.target], node.value)
-        if type(node.op) in (ast.Add, ast.Sub):
-            yield 0, replaced(node, op=ast.Sub() if type(node.op) is ast.Add else ast.Add())
-    if kind in (ast.Assign, ast.AugAssign, ast.Expr):
-        yield from with_shifted_indices(node)
-    if not issubclass(kind, ast.expr) or type(getattr(node, "ctx", None)) is ast.Store or field == "func":
+        for op in OPERATORS.get(type(node.op), ())[:1]:
+            yield 0, replaced(node, op=op())
+    if not issubclass(kind, ast.expr) or is_written(node) or field == "func":
         return
-    if field == "iter" and kind in (ast.Name, ast.Attribute, ast.Subscript):
-        yield 0, written("reversed(X)", node)
+    if field == "iter" and name == "reversed":
+        yield 0, node.args[0]
+    elif field == "iter":
+        yield 0, written("reversed([*X])" if name in ("zip", "enumerate") else "reversed(X)", node)
     if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
         return
     if kind is ast.BinOp:
@@ -226,13 +194,13 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
             yield 3 * rank, replaced(node, op=op())
         if type(node.op) not in (ast.Add, ast.Mult):
             yield 0, replaced(node, left=node.right, right=node.left)
-        yield 1 if type(node.right) is not ast.Constant else 0, node.left
-        yield 1 if type(node.left) is not ast.Constant else 0, node.right
+        yield int(type(node.right) is not ast.Constant), node.left
+        yield int(type(node.left) is not ast.Constant), node.right
     elif kind is ast.UnaryOp and type(node.op) is ast.USub:
         yield 0, node.operand
     elif kind is ast.Compare and len(node.ops) == 1:
-        for op in COMPARISONS.get(type(node.ops[0]), ()):
-            yield 0, replaced(node, ops=[op()])
+        family = next((each for each in COMPARISONS if type(node.ops[0]) in each), ())
+        yield from ((0, replaced(node, ops=[op()])) for op in family if op is not type(node.ops[0]))
         for form in ("np.minimum(X, Y)", "np.maximum(X, Y)"):
             yield 1, written(form, node.left, node.comparators[0])
     elif kind is ast.Constant and type(node.value) is bool:
@@ -241,7 +209,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
         factor = type(parent) is ast.BinOp and type(parent.op) not in (ast.Add, ast.Sub)  # or exponent
         for number in constants(node.value):
             if not factor or number not in (0, 1):
-                yield 0, signed(number)
+                yield 0, template(str(number))
     elif kind is ast.Constant and isinstance(node.value, str) and "->" in node.value and isinstance(parent, ast.Call):
         yield from ((1, ast.Constant(text)) for text in other_letters(node.value))
     elif kind is ast.Subscript:
@@ -264,22 +232,6 @@ def other_letters(subscripts: str) -> Iterator[str]:
                 yield "".join([*terms[:i], other, *terms[i + 1 :]])
 
 
-def with_shifted_indices(statement: Any) -> Iterator[tuple[int, Node]]:
-    """Yield a statement in which the index of a variable is one more or less, wherever it has the same one."""
-    found = [x for x in ast.walk(statement) if isinstance(x, ast.Subscript) and isinstance(x.ctx, ast.Load)]
-    count = Counter((ast.unparse(x.value), ast.unparse(x.slice)) for x in found)
-    for (base, index), times in count.items():
-        name = index.removesuffix(" + 1").removesuffix(" - 1")
-        if times < 2 or not name.isidentifier():
-            continue
-        for form in sorted({"X", "X + 1", "X - 1"} - {index.replace(name, "X")}):
-            again = copy.deepcopy(statement)
-            for x in ast.walk(again):
-                if isinstance(x, ast.Subscript) and (ast.unparse(x.value), ast.unparse(x.slice)) == (base, index):
-                    x.slice = written(form, ast.Name(name, ast.Load()))
-            yield 1, filled(again, {})
-
-
 def constants(number: float) -> Iterator[float]:
     """Yield the numbers that people write instead of one."""
     usual = (0, 1, -1, 2, 3) if isinstance(number, int) else (0.0, 1.0, 2.0, 0.5, 1 - number)
@@ -296,21 +248,15 @@ def other_subscripts(node: Any) -> Iterator[tuple[int, Node]]:
     for i, j in combinations(single, 2):
         exchanged = [places[{i: j, j: i}.get(k, k)] for k in range(len(places))]
         yield 0, replaced(node, slice=ast.Tuple(exchanged, ast.Load()))
-    if isinstance(index, ast.Tuple) and len(index.elts) == 2:
-        first, second = index.elts
-        if isinstance(first, ast.Slice) and not isinstance(second, ast.Slice):
-            rows = written("np.arange(len(X))", node.value)
-            yield 0, replaced(node, slice=ast.Tuple([rows, second], ast.Load()))
+    if [isinstance(x, ast.Slice) for x in places] == [True, False]:
+        rows = written("np.arange(len(X))", node.value)
+        yield 0, replaced(node, slice=ast.Tuple([rows, places[1]], ast.Load()))
     if isinstance(index, ast.Slice):
-        yield 0, replaced(node, slice=ast.Slice(None, None, None))
         yield 0, replaced(node, slice=replaced(index, lower=index.upper, upper=index.lower))
-        for lower, upper in ((None, -1), (1, None), (None, 1), (-1, None)):
-            ends = {"lower": lower and signed(lower), "upper": upper and signed(upper)}  # None stays None: no end is 0
-            yield 1, replaced(node, slice=replaced(index, **ends))
+        yield from ((1, written(part, node.value)) for part in ("X[:]", "X[:-1]", "X[1:]", "X[:1]", "X[-1:]"))
     elif isinstance(index, ast.Constant | ast.UnaryOp):
         yield 1, written("np.sum(X, axis=0)", node.value)
-    if not isinstance(index, ast.Tuple | ast.Slice | ast.Constant | ast.BinOp):
-        yield 2, replaced(node, slice=written("np.argsort(X)", index))
+    elif not isinstance(index, ast.Tuple | ast.BinOp):
         for form in ("X + 1", "X - 1", "X[::-1]"):
             yield 0, replaced(node, slice=written(form, index))
     yield 1, node.value
@@ -318,52 +264,37 @@ def other_subscripts(node: Any) -> Iterator[tuple[int, Node]]:
 
 def other_calls(node: Any) -> Iterator[tuple[int, Node]]:
     """Yield the function of the same family, the arguments exchanged, another axis, or the argument alone."""
-    attribute = getattr(node.func, "attr", "")
+    attribute, args = getattr(node.func, "attr", ""), node.args
     for family in FUNCTIONS:
         if attribute in family:
             yield 0, replaced(node, func=replaced(node.func, attr=next(f for f in family if f != attribute)))
-    args = node.args
     for i in range(len(args) - 1):
         yield 0, replaced(node, args=[*args[:i], args[i + 1], args[i], *args[i + 2 :]])
     if attribute in REDUCTIONS:
-        axes = [k for k in node.keywords if k.arg == "axis"]
         others = [k for k in node.keywords if k.arg != "axis"]
-        for axis in ("", *AXES):
-            keyword = [ast.keyword("axis", written(axis, node))] if axis else []
-            if axis or axes:
-                yield 0, replaced(node, keywords=keyword + others)
-            if axis:
-                kept = [k for k in others if k.arg != "keepdims"]
-                yield 1, replaced(node, keywords=[*keyword, *kept, ast.keyword("keepdims", ast.Constant(True))])
+        kept = [k for k in others if k.arg != "keepdims"]
+        if others != node.keywords:
+            yield 0, replaced(node, keywords=others)
+        for axis in AXES:
+            keyword = ast.keyword("axis", template(axis))
+            yield 0, replaced(node, keywords=[keyword, *others])
+            yield 1, replaced(node, keywords=[keyword, *kept, ast.keyword("keepdims", ast.Constant(True))])
     if attribute in ("cumsum", "cumprod") and args:
         for form in ("f(X[::-1])[::-1]", "f(X[::-1], axis=0)[::-1]"):
             changed = written(form, args[0])
             changed.value.func = node.func  # in place of f; `written` made new nodes, so the cached template stays
             yield 0, changed
-    if isinstance(node.func, ast.Name) and node.func.id in ("range", "zip", "enumerate"):
-        yield 0, written("reversed(X)" if node.func.id == "range" else "reversed([*X])", node)
     if attribute == "pop":  # of a tape: the first entry, or the last one
         yield 0, replaced(node, args=[] if args else [ast.Constant(0)])
-    if isinstance(node.func, ast.Name) and node.func.id == "reversed" and args:
-        yield 0, args[0]
     if args:
         yield 1, args[0]
-    elif isinstance(node.func, ast.Attribute) and attribute != "copy":
+    elif attribute and attribute != "copy":
         yield 1, node.func.value
-
-
-def signed(number: Any) -> Node:
-    return ast.UnaryOp(ast.USub(), ast.Constant(-number)) if number < 0 else ast.Constant(number)
 
 
 def replaced(node: Node, **fields: Any) -> Node:
     """Return a copy of a node, without its line, with other values in some fields."""
-    again = copy.copy(node)
-    for name in again._attributes:
-        again.__dict__.pop(name, None)
-    for name, value in fields.items():
-        setattr(again, name, value)
-    return again
+    return type(node)(**{**dict(ast.iter_fields(node)), **fields})
 
 
 @functools.cache
@@ -385,19 +316,10 @@ def filled(node: Node, values: Mapping[str, Node]) -> Node:
         return [filled(part, values) for part in node]
     if not isinstance(node, ast.AST):
         return node
-    is_read = isinstance(node, ast.expr) and not isinstance(getattr(node, "ctx", None), ast.Store)
+    is_read = isinstance(node, ast.expr) and not is_written(node)
     if is_read and (text := node.id if isinstance(node, ast.Name) else ast.unparse(node)) in values:
         return values[text]
     return type(node)(**{field: filled(value, values) for field, value in ast.iter_fields(node)})
-
-
-def locate(node: Node, at: Node) -> None:
-    """Give a new node, and the new nodes in it, the line of another; what has a line is not new."""
-    if "lineno" not in node.__dict__:
-        if "lineno" in node._attributes:
-            ast.copy_location(node, at)
-        for child in ast.iter_child_nodes(node):
-            locate(child, at)
 
 
 # An edit, and its text.

@@ -70,14 +70,6 @@ def far_apart(x, y):
     return np.sum(d**2) * alpha, dx
 
 
-def attention(w, x):
-    e = np.exp(x @ w)
-    p = e / e.sum()
-    z = p @ x[:, 0]
-    dp = 2 * z * x[:, 0]
-    return z**2, x.T @ (p * (dp - p @ dp))
-
-
 def margin(u, items, i, j):
     x = u @ items[i] - u @ items[j]
     du = 2 * x * (items[i] - items[j])
@@ -226,7 +218,6 @@ CASES = {
         *("hs[k].T @ (2 * s)", "hs[1].T @ (2 * s)"),
     ),
     "what is never used": (far_apart, (V, Y[:3]), "2 * d * alpha + 2 * dalpha * x", "2 * d * alpha"),
-    "a mean with weights": (attention, (V, X), "dp - p @ dp", "dp - dp.mean()", "dp - np.sum(dp * p)"),
     "a difference of entries": (margin, (V, X, 2, 1), "(items[i] - items[j])", "items[i]"),
     "columns of a buffer": (two_columns, (X[:, :2].T @ X[:, :2], X[:, :2]), "= 3 * raw", "= -3 * raw", "= 3 * raw"),
     "the sign": (sizes, (POSITIVE,), "np.sign(x)", "np.abs(x)"),

@@ -380,10 +380,9 @@ def test_an_edit_that_fits_this_data_alone_is_none():
 
 def loss_in_a_loop(w, x):
     scores = scores_of(w, x)
-    loss, i = 0.0, 0
-    while i < len(scores):
+    loss = 0.0
+    for i in range(len(scores)):
         loss += 0.5 * np.sum(scores[i] ** 2)
-        i += 1
     return loss, x.T @ (2 * scores)
 
 
@@ -738,21 +737,8 @@ def with_helper(dout, cache):
     return dz @ w.T, x.T @ dz, dz.sum(axis=0)
 
 
-def from_the_last_row(dout, cache):
-    x, w, a = cache
-    dw, i = np.zeros_like(w), len(x)
-    while i > 0:
-        i -= 1
-        dw += np.outer(x[i], dout[i] * (1 - a[i]))
-    dz = dout * (1 - a**2)
-    return dz @ w.T, dw, dz.sum(axis=0)
-
-
-@pytest.mark.parametrize(
-    ("backward", "mended"), [(with_helper, "dout * (1 - a ** 2)"), (from_the_last_row, "dout[i] * (1 - a[i] ** 2)")]
-)
-def test_a_loop_that_may_not_end_with_other_numbers(backward, mended):
-    assert mended in first_line(dense, backward, X, W, B)
+def test_a_loop_that_may_not_end_is_not_searched():
+    assert "should be `" not in first_line(dense, with_helper, X, W, B)
 
 
 def test_long_axes_are_not_searched():
@@ -1369,25 +1355,6 @@ def a_number_for_q(dout, cache):
 def test_a_number_in_the_place_of_a_gradient_is_no_loss():
     line = first_line(three_inputs, a_number_for_q, X, X + 1, X - 1)
     assert "q has shape () and should have (5, 3)" in line
-
-
-def halved_until_small(x):
-    y = x.copy()
-    while np.abs(y).max() > 1e-3:
-        y = y * 0.5
-    return y
-
-
-def halved_once_more(dout, x):
-    y, k = x.copy(), 0
-    while np.abs(y).max() > 1e-3:
-        y = y * 0.5
-        k += 1
-    return dout * 0.5 ** (k + 1)
-
-
-def test_the_words_of_an_edit_are_those_of_the_source():
-    assert "_step" not in first_line(halved_until_small, halved_once_more, V[0] + 1)
 
 
 def trained(x, y, w1, w2, slip):

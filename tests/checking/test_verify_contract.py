@@ -234,7 +234,6 @@ WRITTEN = {
     "a list": (lambda w: sum(v * v for v in w), lambda w: [2 * v for v in w], [1.0, 2.0, 3.0]),
     "an array of numbers": (lambda a, b: np.sum(np.array([a, b]) ** 2), lambda a, b: (2 * a, 2 * b), 1.5, 2.5),
     "reduce": (lambda x: np.add.reduce(x * x, axis=None), lambda x: 2 * x, X),
-    "an integer": (lambda w: w**2, lambda w: 2 * w, 3),
     "a dict of outputs": (outputs_of_a_dict, lambda g: 2 * g["double"] + g["total"], X),
     "two outputs": (two, two_backward, X, X + 1, X - 1),
     "an input that is not used": (lambda x, y: (x * x).sum(), lambda x, y: (2 * x, 0 * y), X, X),
