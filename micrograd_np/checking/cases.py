@@ -8,11 +8,11 @@ from __future__ import annotations
 import copy
 import math
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations, product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -25,20 +25,12 @@ from .calling import Pair, Played, as_it_stands
 from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import plain
-from .other_inputs import at_double, elsewhere, is_constant, moved_off, of_more_samples, of_other_sizes, with_variety
+from .other_inputs import at_double, elsewhere, is_constant, of_more_samples, with_variety
 from .recordable import recordable
 from .slots import Slot
 
 Array = Any
 Name = Callable[[Any], str | None]
-
-
-class Special(NamedTuple):
-    """In what the user's inputs are special, and what makes a case of others, which may make no sense."""
-
-    why: str
-    make: Callable[[], Case]
-    makes_sense: bool
 
 
 @dataclass
@@ -59,17 +51,11 @@ class Case:
     differences: list[Differences] = field(default_factory=list)  # finite differences, if there is no graph
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # the error bars of finite differences
     sizes: Mapping[int, str] = field(default_factory=dict)  # numbers of entries of the outputs, and words for them
-    # Other cases of the same functions. They are made only if a check needs them.
-    moved: Callable[[], Case] | None = None  # at inputs moved off kinks
-    # On other data of the same kind, by a seed, or of copied functions: what makes it, with a second choice.
-    elsewhere: Callable[..., Iterable[Callable[[], Case]]] | None = None
-    resized: Callable[[Pair], Iterable[list[Pair]]] | None = None  # functions with inputs of other sizes, with choices
-    special: Callable[[], Iterable[Special]] = tuple
-    by_numbers: Callable[[], Case] | None = None
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
+    among: Collection[Slot] = ()  # their slots with a gradient by hand
+    moved: bool = False  # off kinks
     frame: Any = None  # the user's, from which a recorded output was given
-    other: Callable[[], Case] | None = None  # backward called in another way, or its gradients given to other inputs
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -120,49 +106,51 @@ def function_case(pair: Pair) -> Case:
     )
     case.pair, case.factor = pair, None if factor_is_free else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
-    if not case.unrecorded:
-        case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)
+    case.among = {slot for _, slot, _ in played.hand if slot}
     if pair.assignments > 1:
-        case.notes.append(
-            f"What was returned fits several inputs, and is taken for the gradient of {taken_for(played)}."
-        )
+        taken_for = " and ".join(slot.label for _, slot, _ in played.hand if slot)
+        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken_for}.")
     if len(pair.ways) > 1:
         case.guesses.append(f"{called(pair.backward)} was called as {pair.described(pair.ways[pair.way])}.")
     case.guesses += [f"{pair.failed}."] if pair.failed else []
-    case.other = other_reading(pair)
     case.notes += pair.without_gradient(played.hand)
     case.missed = [*pair.inputs_without(played.hand), *(slot.label for slot in pair.missed(played.hand))]
-    case.moved = lambda: function_case(moved_off(pair))
-    among = {slot for _, slot, _ in played.hand if slot}
-
-    def at_other_values(own: Pair, **how: Any) -> Case:
-        return function_case(elsewhere(own, among, **how))
-
-    case.elsewhere = lambda own=pair, **how: [partial(at_other_values, own, near=near, **how) for near in (False, True)]
-    case.resized = lambda own: of_other_sizes(own, among)
-    case.special = lambda: special_cases(pair, among)
     return case
 
 
-def special_cases(pair: Pair, among: Collection[Slot]) -> Iterator[Special]:
-    """Yield in what the inputs are special: arrays that hold one number, and the number of samples."""
+# Other cases of the same functions. Some are given as what makes their functions, for those who need them.
+
+
+def special_inputs(case: Case) -> Iterator[tuple[str, Callable[[], Pair], bool]]:
+    """Yield in what the inputs are special, the same functions at others, and whether these surely make sense.
+
+    Special are arrays that hold one number, and the number of samples.
+    """
+    pair, among = case.pair, case.among
+    if pair is None:
+        return
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         why = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
-        yield Special(why, partial(case_made_by, partial(with_variety, pair, constant)), True)
+        yield why, partial(with_variety, pair, constant), True
     for why, make in of_more_samples(pair, among):
-        yield Special(why, partial(case_made_by, make), False)
+        yield why, make, False
 
 
-def case_made_by(make: Callable[[], Pair]) -> Case:
-    return function_case(make())
+def on_other_data(case: Case, pair: Pair | None, **how: Any) -> list[Callable[[], Pair]]:
+    """Return what makes the functions, or copies of them, on other data of the same kind, with a second choice."""
+    return [partial(elsewhere, pair, case.among, near=near, **how) for near in (False, True)] if pair else []
 
 
-def taken_for(played: Played) -> str:
-    return " and ".join(slot.label for _, slot, _ in played.hand if slot)
+def case_of_numbers(case: Case) -> Case:
+    """Return the case without its graph, judged by finite differences alone."""
+    assert case.pair
+    return replace(numeric(case.pair, case.pair.play(again=True), None), factor=case.factor, faults=case.faults)
 
 
-def other_reading(pair: Pair) -> Callable[[], Case] | None:
-    """Return a function that makes the case of the next possible meaning: other inputs, or another call."""
+def other_reading(pair: Pair | None) -> Pair | None:
+    """Return the functions with the next possible meaning: gradients of other inputs, or another call of backward."""
+    if pair is None:
+        return None
     other = copy.copy(pair)
     if pair.assignment + 1 < pair.assignments:
         other.assignment += 1
@@ -170,7 +158,7 @@ def other_reading(pair: Pair) -> Callable[[], Case] | None:
         other.way, other.assignment = pair.way + 1, 0
     else:
         return None
-    return lambda: function_case(other)
+    return other
 
 
 def check_repeats(pair: Pair, played: Played, again: Played) -> None:

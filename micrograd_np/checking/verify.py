@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -16,7 +17,15 @@ from ..core.tensor import Tensor
 from ..cures import answering
 from .by_hand import LABEL_NAMES
 from .calling import Pair
-from .cases import Case, Special, function_case, graph_case
+from .cases import (
+    Case,
+    case_of_numbers,
+    function_case,
+    graph_case,
+    on_other_data,
+    other_reading,
+    special_inputs,
+)
 from .claims import GIVEN, Closeness, Row, exchanged, meanings, parallel, precision_of
 from .claims import WRONG as WRONG_ROW
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, largest
@@ -24,6 +33,7 @@ from .conventions import sizes_of
 from .diagnosis import BUDGET, DESCRIPTIONS, Examined, examine
 from .hypotheses import Cause
 from .kinks import Kinks
+from .other_inputs import moved_off, of_other_sizes
 from .repair import Data, copied_pair, repair
 from .replay import Recording, in_float64
 from .sandbox import Sandbox
@@ -115,7 +125,7 @@ def name_repairs(report: VerifyReport) -> None:
     if not repair:
         return
     pending = list(report.findings)
-    report.found.findings = kept = []
+    report.findings = kept = []
     while pending:
         finding = pending.pop(0)
         kept.append(finding)
@@ -142,11 +152,11 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
     report = first = judge(case, numeric)
     if report.verdict == OK:
         return shown_by_others(case, report, numeric)
-    close, other = Closeness(), case.other
-    while not report and other:
+    close = Closeness()
+    while not report and (other := other_reading(case.pair)):
         try:
-            case = other()
-            other, case.factor = case.other, case.factor if first.factor is None else first.factor
+            case = function_case(other)
+            case.factor = case.factor if first.case.factor is None else first.case.factor
             if not may_be_right(case):
                 continue
         except Exception:  # this way does not fit, nor any after it
@@ -166,25 +176,20 @@ def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyRe
     that divides by their number is: of this there is a note.
     """
 
-    def as_given(special: Special) -> Case:
-        other = special.make()
-        other.factor = case.factor
-        return other
-
-    for special in case.special():
-        found = judge_other(partial(as_given, special), numeric)
+    for why, make, makes_sense in special_inputs(case):
+        found = judge_other(case, make, numeric)
         if found is None or found.verdict != WRONG or not all(row.fits for row in found.rows):
             continue
-        if special.makes_sense:
+        if makes_sense:
             found.notes.insert(
                 0,
-                f"On these inputs your gradients are right, because {special.why}. The rows above are for other "
-                "numbers, as training makes them.",
+                f"On these inputs your gradients are right, because {why}. The rows above are for other numbers, as "
+                "training makes them.",
             )
             return found
         name_repairs(found)  # the code may be for these sizes only, so the verdict stays, and only edits are said
         if edits := [finding.edit for finding in found.findings if finding.edit]:
-            report.notes.insert(0, f"Right, but {special.why}. With one more sample, {' and '.join(edits)}.")
+            report.notes.insert(0, f"Right, but {why}. With one more sample, {' and '.join(edits)}.")
             return report
     return report
 
@@ -243,8 +248,8 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     found = examine(rows, recording, close, sizes, name, case.factor, lambda: other_data(case), budget)
     if look_again(case, rows, found):
         return judge(case, numeric)
-    report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
-    report.missed = case.missed
+    notes = list(case.notes)
+    report = VerifyReport(**vars(found), case=case, sizes=sizes, numeric=numeric, faults=case.faults, notes=notes)
     report.notes += exchanged(found.rows, close)
     if found.findings:
         report.repair = partial(repaired if case.pair else repaired_line, case, rows, close, found)
@@ -257,16 +262,16 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     if found.findings and on_kinks:
         return off_the_kinks(report, recording, case, numeric)
     if found.findings and not case.unrecorded and (where := lost_digits(recording, report)):
-        return judge_other(case.by_numbers, numeric) or left_open(report, TOO_COARSE, where, False)
+        return by_numbers_alone(case, numeric) or left_open(report, TOO_COARSE, where, False)
     if report and (where := vague_entries(case, rows, found.convention)):
         nearby = judge_nearby(case, numeric)
         return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
     if numeric and not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
-        if unsure and case.by_numbers:  # does the output depend on an input that the graph misses?
+        if unsure and case.pair:  # does the output depend on an input that the graph misses?
             if not (recording.kinks or Kinks(recording)):
-                return judge(case.by_numbers(), numeric)
+                return by_numbers_alone(case, numeric) or report
             nearby = judge_nearby(case, numeric)
             return report if nearby is None or nearby else nearby
     return report
@@ -305,28 +310,20 @@ def repaired(
         factors = {row.label: found.convention.of(row) for row in rows}
         return Data(pair, played.outputs, played.seeded, by_label, factors, broken, close, setting)
 
-    def made(*choices: Callable[[], Case], setting: Setting = nullcontext) -> list[Data]:
-        """The first choice that works, if any."""
-        for make in choices:
-            with suppress(Exception), setting():  # the functions do not take other data
-                other, _, rows, close, _ = prepared(make)
-                return [data(other, rows, close, setting)]
-        return []
-
-    def choices(**how: Any) -> Iterable[Callable[[], Case]]:
-        return case.elsewhere(here.pair, **how) if case.elsewhere else ()
+    def made(choices: Iterable[Callable[[], Pair]], setting: Setting = nullcontext) -> list[Data]:
+        return first_that_works(choices, lambda case, _, rows, close, __: data(case, rows, close, setting), setting)
 
     def elsewhere() -> list[Data]:
-        return [each for seed in range(OTHER_DATA if case.elsewhere else 0) for each in made(*choices(seed=seed))]
+        return [each for seed in range(OTHER_DATA) for each in made(on_other_data(case, here.pair, seed=seed))]
 
     def sizes() -> list[Data]:
         slow = case.unrecorded and sum(row.true.size for row in rows) > MOST_MEASURED
-        pairs = () if slow or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
-        return [each for choices in pairs for each in made(*(partial(function_case, pair) for pair in choices))]
+        pairs = () if slow else islice(of_other_sizes(here.pair, case.among), MOST_SIZES)
+        return [each for choices in pairs for each in made(partial(copy.copy, pair) for pair in choices)]
 
     def deciding() -> list[Data]:
-        other_signs = islice(choices(seed=0, other_signs=True), 1)
-        return made(*choices(seed=0), setting=copies.other_constants) + made(*other_signs)
+        other_signs = on_other_data(case, here.pair, seed=0, other_signs=True)[:1]
+        return made(on_other_data(case, here.pair, seed=0), copies.other_constants) + made(other_signs)
 
     try:
         here = data(case, rows, close)
@@ -337,43 +334,49 @@ def repaired(
 
 def other_data(case: Case) -> list[Any]:
     """Return what the user's functions give on other data, where they can run there and be recorded."""
-    found = []
-    for seed in range(OTHER_DATA if case.elsewhere and not case.unrecorded else 0):
-        for make in case.elsewhere(seed=seed) if case.elsewhere else ():
-            with suppress(Exception):  # the functions do not take other data, as sizes or labels that must fit
-                other, recording, rows, _, name = prepared(make)
-                found += [] if other.unrecorded else [(recording, rows, name)]
-                break
-    return found
+    seeds = range(0 if case.unrecorded else OTHER_DATA)
+    makes = [on_other_data(case, case.pair, seed=seed) for seed in seeds]
+    found = [first_that_works(each, lambda case, *rest: (case.unrecorded, *rest)) for each in makes]
+    return [
+        (recording, rows, name) for each in found for unrecorded, recording, rows, _, name in each if not unrecorded
+    ]
 
 
-def prepared(make: Callable[[], Case]) -> tuple[Case, Recording, list[Row], Closeness, Callable[[Any], str | None]]:
-    """Return another case with its recording and rows; raise if it has a nan or inf, and so proves nothing."""
-    other = make()
-    recording, rows, close, name = prepare(other)
-    if not all(np.isfinite(x).all() for row in rows for x in (other.output._data, row.true, row.hand)):
-        raise ArgumentError("the functions are not defined there")
-    return other, recording, rows, close, name
+def first_that_works(
+    makes: Iterable[Callable[[], Pair]], use: Callable[..., Any], setting: Setting = nullcontext
+) -> list[Any]:
+    """Return a list with what `use` gives for the first functions that take their data and give no nan or inf, if any.
+
+    `use` gets their case, and what `prepare` returns for it.
+    """
+    for make in makes:
+        with suppress(Exception), setting():  # they do not take other data, as sizes or labels that must fit
+            other = function_case(make())
+            prepared = prepare(other)
+            if all(np.isfinite(x).all() for row in prepared[1] for x in (other.output._data, row.true, row.hand)):
+                return [use(other, *prepared)]
+    return []
 
 
-def judge_other(make: Callable[[], Case] | None, numeric: bool) -> VerifyReport | None:
-    """Return the report on another case; None if it cannot be made, which must not end the check."""
-    try:
-        return judge(make(), numeric) if make else None
-    except Exception:
-        return None
+def judge_other(case: Case, make: Callable[[], Pair], numeric: bool, **known: Any) -> VerifyReport | None:
+    """Return the report on the same functions elsewhere; None if they do not run there, which ends no check."""
+    with suppress(Exception):
+        return judge(replace(function_case(make()), factor=case.factor, **known), numeric)
+    return None
 
 
 def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
     """Return the report with all inputs moved by a thousandth, once; None if they cannot be moved."""
+    if case.pair is None or case.moved:
+        return None
+    return judge_other(case, partial(moved_off, case.pair), numeric, moved=True)
 
-    def moved() -> Case:
-        assert case.moved
-        other = case.moved()
-        other.moved, other.factor = None, case.factor
-        return other
 
-    return judge_other(moved if case.moved else None, numeric)
+def by_numbers_alone(case: Case, numeric: bool) -> VerifyReport | None:
+    """Return the report without the graph; None if there are no functions, or their derivatives cannot be measured."""
+    with suppress(Exception):
+        return judge(case_of_numbers(case), numeric)
+    return None
 
 
 def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
@@ -403,7 +406,7 @@ def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeri
 def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
     """Return the report with a verdict for what this data leaves open."""
     report.left_open = verdict, says, passes
-    report.found.findings = []
+    report.findings = []
     for row in report.rows:
         if row.status == WRONG_ROW or row.numeric == TOO_COARSE:
             row.status = "left open, at a kink" if verdict == AT_KINK else "left open"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .cases import Case
 from .claims import GIVEN, NOT_FINITE, SHAPE, Row
 from .claims import WRONG as WRONG_ROW
 from .comparison import OK, TOO_COARSE, WRONG
@@ -26,37 +27,19 @@ LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
 
 @dataclass(repr=False)
-class VerifyReport(Report):
+class VerifyReport(Report, Examined):
     """The result of `verify`: true if the gradients by hand are right."""
 
     head = ("gradient by hand", "shape", "off by", "numbers", "")
-    found: Examined
+    case: Case
     sizes: Sizes
-    wrong_ops: list[str]
     numeric: bool
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    unrecorded: bool = False
-    factor: float | None = None
+    wrong_ops: list[str] = field(default_factory=list)
     # Looks for the edit that makes a gradient right.
     repair: Callable[[str, float], tuple[str, list[str]]] | None = None
-    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
-
-    @property
-    def rows(self) -> list[Row]:
-        """The gradients in the order in which backprop completes them."""
-        return self.found.rows
-
-    @property
-    def convention(self) -> Convention:
-        """The factors that all rows have."""
-        return self.found.convention
-
-    @property
-    def findings(self) -> list[Finding]:
-        """The rows that are wrong themselves, with their causes, in the order of backprop."""
-        return self.found.findings
 
     @property
     def verdict(self) -> str:
@@ -67,7 +50,7 @@ class VerifyReport(Report):
             return WRONG
         if self.left_open:
             return self.left_open[0]
-        return OK if self.convention.named or self.factor is not None else UP_TO
+        return OK if self.convention.named or self.case.factor is not None else UP_TO
 
     def __bool__(self) -> bool:
         if self.left_open and self.verdict == self.left_open[0]:
@@ -102,9 +85,9 @@ class VerifyReport(Report):
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
-        if self.unrecorded and row.numeric == TOO_COARSE:
+        if self.case.unrecorded and row.numeric == TOO_COARSE:
             return TOO_COARSE
-        if self.unrecorded or row.replaced:
+        if self.case.unrecorded or row.replaced:
             return WRONG if row.status in (WRONG_ROW, GIVEN, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
             return "not checked"
@@ -124,10 +107,10 @@ class VerifyReport(Report):
         said += self.conventions()
         for i, finding in enumerate(self.findings):
             said += explained(finding, self.convention, self.sizes, not i and (self.edited or not self.faults))
-        said += [instead_text(other) for other in self.found.instead]
-        if self.found.untried:
+        said += [instead_text(other) for other in self.instead]
+        if self.untried:
             said.append(
-                f"The search for causes reached its budget, so these were not tried: {'; '.join(self.found.untried)}. "
+                f"The search for causes reached its budget, so these were not tried: {'; '.join(self.untried)}. "
                 "Smaller inputs allow more."
             )
         if not self.numeric:
@@ -141,7 +124,7 @@ class VerifyReport(Report):
 
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
-            missed = f"; not checked: {', '.join(self.missed)}" if self.missed else ""
+            missed = f"; not checked: {', '.join(self.case.missed)}" if self.case.missed else ""
             return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{self.up_to()}{missed}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
@@ -156,7 +139,7 @@ class VerifyReport(Report):
         """Return the part of a sentence that says which common factor the gradients have, if nobody asked for it."""
         kinds = {row.leaf for row in self.rows}
         factors = {self.convention.leaves if leaf else self.convention.between for leaf in kinds} - {1.0}
-        if self.factor is not None or not factors:
+        if self.case.factor is not None or not factors:
             return ""
         if factors == {-1.0}:
             return " up to the sign"
