@@ -26,7 +26,7 @@ from .cases import (
     other_reading,
     special_inputs,
 )
-from .claims import GIVEN, Closeness, Row, exchanged, meanings, parallel, precision_of
+from .claims import GIVEN, Closeness, Row, meanings, parallel, precision_of
 from .claims import WRONG as WRONG_ROW
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, largest
 from .conventions import sizes_of
@@ -250,7 +250,6 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
         return judge(case, numeric)
     notes = list(case.notes)
     report = VerifyReport(**vars(found), case=case, sizes=sizes, numeric=numeric, faults=case.faults, notes=notes)
-    report.notes += exchanged(found.rows, close)
     if found.findings:
         report.repair = partial(repaired if case.pair else repaired_line, case, rows, close, found)
     if case.unchecked:
