@@ -185,21 +185,20 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     times = hand_arrays(pair.play(scale=-4.0))
     if equal_gradients(times, once, -4.0):
         return [], []
-    if [g.shape for g in times] != [g.shape for g in once]:
+    zero = hand_arrays(pair.play(scale=0.0))
+    if not [g.shape for g in times] == [g.shape for g in zero] == [g.shape for g in once]:
         return [f"{function}(-4 * dout) does not give gradients of the same shapes as {function}(dout)"], []
     off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
-    head = f"{function}(-4 * dout) is not -4 * {function}(dout) (in {' and '.join(map(str, off))}): "
+    times_less_zero, once_less_zero = ([g - g0 for g, g0 in zip(each, zero, strict=True)] for each in (times, once))
     if equal_gradients(times, once):
-        return [f"{head}it does not use it. Multiply by dout"], []
-    if equal_gradients(times, once, 4.0):
-        return [f"{head}its sign is lost, as in abs(dout) or dout**2 / abs(dout)"], []
-    zero = hand_arrays(pair.play(scale=0.0))
-    same_shapes = [g.shape for g in zero] == [g.shape for g in once]
-    times_less_zero = [g - at_zero for g, at_zero in zip(times, zero, strict=False)]
-    once_less_zero = [g - at_zero for g, at_zero in zip(once, zero, strict=False)]
-    if same_shapes and equal_gradients(times_less_zero, once_less_zero, -4.0):
-        return [f"{head}something is added that does not depend on dout; for dout = 0 it does not give 0"], []
-    return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
+        says = "it does not use it. Multiply by dout"
+    elif equal_gradients(times, once, 4.0):
+        says = "its sign is lost, as in abs(dout) or dout**2 / abs(dout)"
+    elif equal_gradients(times_less_zero, once_less_zero, -4.0):
+        says = "something is added that does not depend on dout; for dout = 0 it does not give 0"
+    else:
+        says = "a mask, clip or power is made from dout, as in dout > 0, instead of from the values"
+    return [f"{function}(-4 * dout) is not -4 * {function}(dout) (in {' and '.join(map(str, off))}): {says}"], []
 
 
 def hand_arrays(played: Played) -> list[Array]:
@@ -293,18 +292,8 @@ def reason(error: Exception) -> str:
     lines = [entry for entry in traceback.extract_tb(error.__traceback__) if is_outside_engine(entry.filename)]
     if not lines:
         return said
-    name, text, known = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line, ", ".join(known_variables(error))
-    recorded = f". Recorded up to there: {known}" if known else ""
-    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text}){recorded}"
-
-
-def known_variables(error: Exception) -> dict[str, Tensor]:
-    """Return the recorded values among the variables of the user's frame in which an error was raised."""
-    frames = [
-        frame for frame, _ in traceback.walk_tb(error.__traceback__) if is_outside_engine(frame.f_code.co_filename)
-    ]
-    variables = frames[-1].f_locals if frames else {}
-    return {name: x for name, x in variables.items() if isinstance(x, Tensor) and x.op is not None}
+    name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
 
 
 # Gradients by hand against finite differences.

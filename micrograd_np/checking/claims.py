@@ -60,11 +60,6 @@ class Row:
         return close(hand, target, self.size, self.slack)
 
     @property
-    def tells(self) -> bool:
-        """Return whether the true gradient has different entries; with equal ones, any constant array is a multiple."""
-        return self.fits and differ(self.true)
-
-    @property
     def leaf(self) -> bool:
         """Return whether this is the gradient of a leaf (a weight or an input), not of a value between."""
         return not self.tensor._parents
@@ -295,7 +290,8 @@ def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[
         return
     row.status = SHAPE
     reason = belongs_to(row, close, recording, name) or shape_reason(row, close, recording)
-    row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value: {reason}")
+    reason = f": {reason}" if reason else "."
+    row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value{reason}")
 
 
 def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
@@ -330,11 +326,7 @@ def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
         return "it has the same number of entries in another arrangement."
     if (axis := axis_of(true, hand)) is not None:
         return f"it is summed over axis {axis}, and should not be."
-    if hand.ndim == true.ndim:
-        axes = [axis for axis in range(true.ndim) if hand.shape[axis] != true.shape[axis]]
-        text = ", ".join(f"axis {axis} has {hand.shape[axis]} entries for {true.shape[axis]}" for axis in axes)
-        return f"{text}."
-    return f"it has {hand.ndim} axes for {true.ndim}."
+    return ""
 
 
 def differ(x: Array) -> bool:

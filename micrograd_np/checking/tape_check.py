@@ -104,33 +104,19 @@ def lost_digits(recording: Recording, report: VerifyReport) -> str:
 
     In -log(1 - sigmoid(27)), 1 - s has four digits left, and so has the tape's slope. Formulas by hand may keep all.
     """
-    drift: dict[Tensor, Any] = {}
     rng = np.random.default_rng(0)
-    for _ in range(ROUNDED_AGAIN):
-        values: dict[Tensor, Any] = {}
-        with np.errstate(all="ignore"):
-            for x in recording.nodes:
-                z = x.op.kernel(*arguments(x, values), **x.params) if x._parents else x._data
-                rounds = (
-                    is_one_array(z)
-                    and z.dtype.kind == "f"
-                    and not selects(z, arguments(x, values) if x._parents else ())
-                )
-                values[x] = z * (1 + 2 * EPS * rng.choice([-1.0, 1.0], z.shape)) if rounds else z
-            true = recording.walk(overrides=recording.reading(values))
-        for x, g in true.items():
-            if x in recording.true and is_one_array(g):
-                drift[x] = np.maximum(drift.get(x, 0.0), np.abs(g - recording.true[x]))
-    wrong = [row for row in report.rows if row.status == WRONG_ROW]
+    runs = [rounded_again(recording, rng) for _ in range(ROUNDED_AGAIN)]
+    wrong, most = [row for row in report.rows if row.status == WRONG_ROW], 0.0
     beside = RTOL / LOST * max((largest(row.hand) for row in report.rows if row.fits), default=0.0)
     for row in wrong:
-        if row.hand.shape != row.true.shape or row.tensor not in drift:
+        x, true = row.tensor, row.true
+        if row.hand.shape != true.shape or x not in recording.true:
             return ""
-        off = np.abs(row.hand / report.convention.of(row) - row.true)
-        drift[row.tensor] = np.where(np.isfinite(drift[row.tensor]), drift[row.tensor], beside)  # where the tape is nan
-        if np.any(off > LOST * drift[row.tensor] + RTOL * largest(row.true)):
+        drift = np.max([np.abs(run[x] - recording.true[x]) for run in runs], axis=0)
+        drift = np.where(np.isfinite(drift), drift, beside)  # where the tape is nan
+        if np.any(np.abs(row.hand / report.convention.of(row) - true) > LOST * drift + RTOL * largest(true)):
             return ""
-    most = max((largest(drift[row.tensor]) for row in wrong), default=0.0)
+        most = max(most, largest(drift))
     if not most:
         return ""
     names = " and ".join(str(row.label) for row in wrong)
@@ -138,6 +124,18 @@ def lost_digits(recording: Recording, report: VerifyReport) -> str:
         f"rounding values in another way changes the tape's gradient of {names} by {most:.1g}, as much as it "
         "differs from yours. Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z))"
     )
+
+
+def rounded_again(recording: Recording, rng: np.random.Generator) -> dict[Tensor, Any]:
+    """Return the tape's gradients where all values are rounded in another way."""
+    values: dict[Tensor, Any] = {}
+    with np.errstate(all="ignore"):
+        for x in recording.nodes:
+            args = arguments(x, values) if x._parents else ()
+            z = x.op.kernel(*args, **x.params) if x._parents else x._data
+            rounds = is_one_array(z) and z.dtype.kind == "f" and not selects(z, args)
+            values[x] = z * (1 + 2 * EPS * rng.choice([-1.0, 1.0], z.shape)) if rounds else z
+        return recording.walk(overrides=recording.reading(values))
 
 
 def selects(z: Array, values: Sequence[Any]) -> bool:
