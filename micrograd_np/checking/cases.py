@@ -6,12 +6,11 @@ If the forward pass cannot be recorded, the graph is one op, and finite differen
 from __future__ import annotations
 
 import copy
-import math
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import combinations, product
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,6 @@ class Case:
     missed: Sequence[str] = ()  # labels of inputs and parameters of which no gradient was found
     differences: list[Differences] = field(default_factory=list)  # finite differences, if there is no graph
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # the error bars of finite differences
-    sizes: Mapping[int, str] = field(default_factory=dict)  # numbers of entries of the outputs, and words for them
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
     among: Collection[Slot] = ()  # their slots with a gradient by hand
@@ -309,7 +307,7 @@ def numeric(pair: Pair, played: Played, why: NotRecorded | None) -> Case:
     hand = under_tensors([h for h, _ in known], tensors)
     case = Case(output, None, hand, lambda x: getattr(x, "name", None), notes=[alone] if why else [])
     case.unchecked = [str(h.label) for h in played.hand if not h.slot]
-    case.unrecorded, case.sizes = True, sizes_of_outputs(played.outputs)
+    case.unrecorded = True
     case.slack = {tensors[slot]: found[slot].slack for slot in tensors}
     case.differences = [found[slot] for _, slot in known]
     return case
@@ -349,13 +347,3 @@ def weighed(outputs: Sequence[Any], played: Played) -> Any:
 def terms_of(played: Played) -> float:
     """Return the size of the terms that `weighed` adds."""
     return float(sum(np.sum(np.abs(x * g)) for x, g in zip(played.outputs, played.cotangents, strict=True)))
-
-
-def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
-    """Return products of axis lengths of the outputs, with words: wrong gradients are often off by such a factor."""
-    found: dict[int, str] = {}
-    for x in outputs:
-        for count in range(1, x.ndim + 1):
-            for sizes in combinations(x.shape, count):
-                found.setdefault(math.prod(sizes), f"the number of entries along some axes of the output {x.shape}")
-    return {number: text for number, text in found.items() if number > 1}

@@ -47,8 +47,6 @@ class Row:
     slope: Any = None
     slack: Any = 0.0  # how far a numeric gradient may be off
     at_kink: bool = False
-    unsure: Callable[[Array], Array] = np.zeros_like  # gives a mask: entries accepted only due to the error bar
-    replaced: bool = False  # `true` holds finite differences, as the tape's gradient is nan or inf
 
     @property
     def fits(self) -> bool:

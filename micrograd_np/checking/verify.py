@@ -38,7 +38,7 @@ from .repair import Data, copied_pair, repair
 from .replay import Recording, in_float64
 from .sandbox import Sandbox
 from .script import repair_script
-from .tape_check import by_numbers, check_tape, lost_digits, vague_entries
+from .tape_check import check_tape, lost_digits, vague_entries
 from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
@@ -243,7 +243,13 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
-    sizes = {**case.sizes, **sizes_of(recording, name)}
+    if not case.unrecorded and (said := nan_of_the_tape(rows)):
+        if not case.pair:
+            raise ArgumentError(f"{said}; mg.detect_anomaly() names the op that makes the nan.")
+        report = judge(case_of_numbers(case), numeric)
+        report.notes.insert(0, f"{said}, so it is compared with numbers.")
+        return report
+    sizes = sizes_of(recording, name)
     budget = BUDGET if case.pair is None else BUDGET // 3  # their source will be searched, too
     found = examine(rows, recording, close, sizes, name, case.factor, lambda: other_data(case), budget)
     if look_again(case, rows, found):
@@ -274,6 +280,15 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
             nearby = judge_nearby(case, numeric)
             return report if nearby is None or nearby else nearby
     return report
+
+
+def nan_of_the_tape(rows: Sequence[Row]) -> str:
+    """Return where the tape has nan or inf for a finite gradient by hand, or an empty text."""
+    for row in rows:
+        bad = ~np.isfinite(row.true)
+        if bad.any() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
+            return f"The tape's gradient of {row.label} is nan or inf in {bad.sum()} of {bad.size} entries"
+    return ""
 
 
 def repaired_line(
@@ -447,12 +462,7 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
         row = Row(label, x, values, notes=notes, slack=factor * case.slack.get(tensor, 0.0))
         row.true = recording.true.get(x, np.zeros(x.shape))  # zeros: the output does not depend on it
         row.size = recording.sizes.get(x, 0.0)
-        if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
-            by_numbers(row, recording)
         rows.append(row)
-    for row in rows:
-        if row.replaced:  # the sizes of its terms are nan; they are at least those of the other gradients
-            row.size = max(largest(other.true) for other in rows if np.isfinite(other.true).all())
     close = close.at_best(max(map(precision_of, case.hand.values())))
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))

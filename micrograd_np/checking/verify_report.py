@@ -87,7 +87,7 @@ class VerifyReport(Report, Examined):
         """Return the verdict of finite differences on the gradient by hand."""
         if self.case.unrecorded and row.numeric == TOO_COARSE:
             return TOO_COARSE
-        if self.case.unrecorded or row.replaced:
+        if self.case.unrecorded:
             return WRONG if row.status in (WRONG_ROW, GIVEN, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
             return "not checked"
