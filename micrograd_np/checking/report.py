@@ -184,5 +184,6 @@ def sentence(x: Judged, e: Entry) -> str:
         return (
             f"{place}: left slope {number(e.left)}, right slope {number(e.right)}, the graph gives {number(e.graph)}."
         )
-    better = ", and no step size does better" if x.verdict == TOO_COARSE else ""
-    return f"{place}: the graph gives {number(e.graph)}, finite differences give {number(e.numeric)} ± {e.bar:.1e}{better}."
+    found = f"{number(e.numeric)} ± {e.bar:.1e}"
+    found += ", and no step size does better" if x.verdict == TOO_COARSE else ""
+    return f"{place}: the graph gives {number(e.graph)}, finite differences give {found}."

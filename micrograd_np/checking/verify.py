@@ -55,7 +55,6 @@ def verify(
     output: Any,
     *given: Any,
     gradient: Any = None,
-    numeric: bool = True,
     strict: bool | None = None,
     factor: float | None = None,
 ) -> VerifyReport:
@@ -74,8 +73,6 @@ def verify(
         pass, which is given what it asks for (the outputs' gradients, the cache, the inputs), and the inputs.
     gradient : array_like, optional
         The gradient of an output that is not a scalar.
-    numeric : bool
-        Whether the tape is checked against finite differences too.
     strict : bool, optional
         Whether a common factor such as -1 is a mistake. By default it is, except where a scalar loss leaves it open.
     factor : float, optional
@@ -107,7 +104,7 @@ def verify(
     if factor is not None:
         case.factor = factor
     with np.errstate(all="ignore"):
-        report = judge_readings(case, numeric)
+        report = judge_readings(case)
         if report.verdict == WRONG:
             name_repairs(report)
         report.repair = None
@@ -143,15 +140,15 @@ def name_repairs(report: VerifyReport) -> None:
             pending = [other for other in pending if other.row.label not in mended]
 
 
-def judge_readings(case: Case, numeric: bool) -> VerifyReport:
+def judge_readings(case: Case) -> VerifyReport:
     """Return the report of the first way to read the user's functions under which the hand is right, or of the first.
 
     If the gradient of an input is a multiple of that of another, as in (p - y)**2, nothing tells them apart, and what
     was returned is taken for that of the first: a wrong sign is no gradient of the other. Labels yield to other inputs.
     """
-    report = first = judge(case, numeric)
+    report = first = judge(case)
     if report.verdict == OK:
-        return shown_by_others(case, report, numeric)
+        return shown_by_others(case, report)
     close = Closeness()
     while not report and (other := other_reading(case.pair)):
         try:
@@ -161,7 +158,7 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
                 continue
         except Exception:  # this way does not fit, nor any after it
             break
-        report = judge(case, numeric)
+        report = judge(case)
         yields = [sum(row.label.lower() in LABEL_NAMES for row in each.rows) for each in (first, report)]
         alike = all(row.fits and parallel(row.hand, row.true, close) for row in first.rows)
         if report and alike and yields[0] <= yields[1]:
@@ -169,7 +166,7 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
     return report or first
 
 
-def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyReport:
+def shown_by_others(case: Case, report: VerifyReport) -> VerifyReport:
     """Return the report; or one on other inputs, where the user's are special and these show a mistake.
 
     With a scale of ones, as in each new layer, a backward pass that forgets the scale is right. With one sample, one
@@ -177,7 +174,7 @@ def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyRe
     """
 
     for why, make, makes_sense in special_inputs(case):
-        found = judge_other(case, make, numeric)
+        found = judge_other(case, make)
         if found is None or found.verdict != WRONG or not all(row.fits for row in found.rows):
             continue
         if makes_sense:
@@ -239,23 +236,23 @@ def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
         )
 
 
-def judge(case: Case, numeric: bool) -> VerifyReport:
+def judge(case: Case) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
     if not case.unrecorded and (said := nan_of_the_tape(rows)):
         if not case.pair:
             raise ArgumentError(f"{said}; mg.detect_anomaly() names the op that makes the nan.")
-        report = judge(case_of_numbers(case), numeric)
+        report = judge(case_of_numbers(case))
         report.notes.insert(0, f"{said}, so it is compared with numbers.")
         return report
     sizes = sizes_of(recording, name)
     budget = BUDGET if case.pair is None else BUDGET // 3  # their source will be searched, too
     found = examine(rows, recording, close, sizes, name, case.factor, lambda: other_data(case), budget)
     if look_again(case, rows, found):
-        return judge(case, numeric)
+        return judge(case)
     notes = list(case.notes)
-    report = VerifyReport(**vars(found), case=case, sizes=sizes, numeric=numeric, faults=case.faults, notes=notes)
+    report = VerifyReport(**vars(found), case=case, sizes=sizes, faults=case.faults, notes=notes)
     if found.findings:
         report.repair = partial(repaired if case.pair else repaired_line, case, rows, close, found)
     if case.unchecked:
@@ -265,19 +262,19 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
             finding.causes, report.faults = updates, []
     on_kinks = recording.kinks.count()[0] if recording.kinks else sum(int(d.kinked.sum()) for d in case.differences)
     if found.findings and on_kinks:
-        return off_the_kinks(report, recording, case, numeric)
+        return off_the_kinks(report, recording, case)
     if found.findings and not case.unrecorded and (where := lost_digits(recording, report)):
-        return by_numbers_alone(case, numeric) or left_open(report, TOO_COARSE, where, False)
+        return by_numbers_alone(case) or left_open(report, TOO_COARSE, where, False)
     if report and (where := vague_entries(case, rows, found.convention)):
-        nearby = judge_nearby(case, numeric)
+        nearby = judge_nearby(case)
         return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
-    if numeric and not case.unrecorded:
+    if not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
         if unsure and case.pair:  # does the output depend on an input that the graph misses?
             if not (recording.kinks or Kinks(recording)):
-                return by_numbers_alone(case, numeric) or report
-            nearby = judge_nearby(case, numeric)
+                return by_numbers_alone(case) or report
+            nearby = judge_nearby(case)
             return report if nearby is None or nearby else nearby
     return report
 
@@ -372,24 +369,24 @@ def first_that_works(
     return []
 
 
-def judge_other(case: Case, make: Callable[[], Pair], numeric: bool, **known: Any) -> VerifyReport | None:
+def judge_other(case: Case, make: Callable[[], Pair], **known: Any) -> VerifyReport | None:
     """Return the report on the same functions elsewhere; None if they do not run there, which ends no check."""
     with suppress(Exception):
-        return judge(replace(function_case(make()), factor=case.factor, **known), numeric)
+        return judge(replace(function_case(make()), factor=case.factor, **known))
     return None
 
 
-def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
+def judge_nearby(case: Case) -> VerifyReport | None:
     """Return the report with all inputs moved by a thousandth, once; None if they cannot be moved."""
     if case.pair is None or case.moved:
         return None
-    return judge_other(case, partial(moved_off, case.pair), numeric, moved=True)
+    return judge_other(case, partial(moved_off, case.pair), moved=True)
 
 
-def by_numbers_alone(case: Case, numeric: bool) -> VerifyReport | None:
+def by_numbers_alone(case: Case) -> VerifyReport | None:
     """Return the report without the graph; None if there are no functions, or their derivatives cannot be measured."""
     with suppress(Exception):
-        return judge(case_of_numbers(case), numeric)
+        return judge(case_of_numbers(case))
     return None
 
 
@@ -400,12 +397,12 @@ def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
     return any(d.measure_again(row.hand / found.convention.of(row)) for row, d in fitting)
 
 
-def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeric: bool) -> VerifyReport:
+def off_the_kinks(report: VerifyReport, recording: Recording, case: Case) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
     alone = sum(int(d.kinked.sum()) for d in case.differences), sum(d.gradient.size for d in case.differences)
     entries, size = recording.kinks.count() if recording.kinks else alone
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
-    nearby = judge_nearby(case, numeric)
+    nearby = judge_nearby(case)
     if nearby is None:
         if not recording.kinks or not all(row.status != WRONG_ROW or confined(row, recording) for row in report.rows):
             return report

@@ -33,7 +33,6 @@ class VerifyReport(Report, Examined):
     head = ("gradient by hand", "shape", "off by", "numbers", "")
     case: Case
     sizes: Sizes
-    numeric: bool
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     wrong_ops: list[str] = field(default_factory=list)
@@ -113,8 +112,6 @@ class VerifyReport(Report, Examined):
                 f"The search for causes reached its budget, so these were not tried: {'; '.join(self.untried)}. "
                 "Smaller inputs allow more."
             )
-        if not self.numeric:
-            said.append("Not checked: whether the tape is right (numeric=True).")
         return [first, *dict.fromkeys(filter(None, said))]
 
     @property

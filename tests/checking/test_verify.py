@@ -146,7 +146,3 @@ def test_reports_in_every_form(article, wrong):
     assert [row["label"] for row in found["rows"]] == [row.label for row in report.rows]
     assert [finding["row"] for finding in found["findings"]] == ["l1_delta"] * wrong
     assert report._repr_html_().count("<tr>") == 7
-
-
-def test_without_numbers_says_what_was_not_established(article):
-    assert "Not checked: whether the tape is right" in str(verify(*article, numeric=False))
