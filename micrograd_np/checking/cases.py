@@ -331,7 +331,6 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> Differen
     """Return the derivative of the outputs, times their cotangents, with respect to one slot."""
 
     def f(x: Array) -> Any:
-        # Of a complex step, `astype` warns, so that finite_differences.py gives that step up.
         return weighed(pair.outputs({slot: x.astype(slot.value.dtype)}), played)
 
     floats = [x for x in (slot.value, *played.outputs) if x.dtype.kind == "f"]
