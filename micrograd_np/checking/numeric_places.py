@@ -244,6 +244,12 @@ def of_samples(x: Array) -> dict[str, Any]:
     return {"n": len(x), "i": np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1))}
 
 
+def samples(at: Suspicion) -> Iterator[Site]:
+    for site in batches(at):
+        for j in range(site.names["n"]):
+            yield Site({**site.names, "j": j}, {**site.words, "j": str(j)}, site.change)
+
+
 def factors(at: Suspicion) -> Iterator[Site]:
     """Yield the usual factors and the program's constants, for rows with too few numbers to fit a factor."""
     if at.row.hand.size >= PROVEN:

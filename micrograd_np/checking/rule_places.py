@@ -92,6 +92,13 @@ def full(edge: Edge) -> Way:
     return lambda g: rule(g, edge.node._data, *edge.values, **edge.node.params)
 
 
+def matrix_products(at: Suspicion) -> Iterator[Site]:
+    for edge in at.edges:
+        if edge.node.op in PRODUCTS and edge.node.ndim == 2:
+            first, second = edge.values
+            yield at_edge(edge, at, edge.sent, {"first": first, "second": second, "shape": edge.x.shape})
+
+
 def picks(at: Suspicion) -> Iterator[Site]:
     for edge in at.edges:
         if edge.node.op is getitem:

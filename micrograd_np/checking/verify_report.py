@@ -22,7 +22,7 @@ AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
 MOST_LISTED = 4  # causes of one row
 LEADING = {"after the update"}  # kinds of causes that say more than the edit that mends them
-AXES = re.compile(r"axis (\d+)")
+APART = "Data whose sizes all differ, of numbers that are not 0, 1 or symmetric, may tell them apart."
 LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
 
@@ -105,7 +105,7 @@ class VerifyReport(Report, Examined):
             return [first, *dict.fromkeys(filter(None, said))]
         said += self.conventions()
         for i, finding in enumerate(self.findings):
-            said += explained(finding, self.convention, self.sizes, not i and (self.edited or not self.faults))
+            said += explained(finding, self.convention, not i and (self.edited or not self.faults))
         said += [instead_text(other) for other in self.instead]
         if self.untried:
             said.append(
@@ -236,7 +236,7 @@ def status(row: Row) -> str:
     return f"{row.status}, at a kink" if row.at_kink else row.status
 
 
-def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headline: bool) -> list[str]:
+def explained(finding: Finding, convention: Convention, in_headline: bool) -> list[str]:
     """Return the sentences on one wrong row, without what the headline already says."""
     row = finding.row
     if not row.fits:
@@ -260,7 +260,7 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
     said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]
     if len(finding.causes) > MOST_LISTED:
         said.append(f"  - and {len(finding.causes) - MOST_LISTED} more")
-    return [*said, apart(sizes)]
+    return [*said, APART]
 
 
 def first_difference(row: Row, convention: Convention) -> str:
@@ -270,9 +270,3 @@ def first_difference(row: Row, convention: Convention) -> str:
     given = f", given your {' and '.join(row.upstream)}" if row.upstream else ""
     index = f"[{', '.join(map(str, place))}]" if place else ""
     return f"{row.label}{index} is {number(row.hand[place])} by hand and should be {number(expected[place])}{given}."
-
-
-def apart(sizes: Sizes) -> str:
-    twice = [f"{size} is {places}" for size, places in sizes.items() if len(set(AXES.findall(places))) > 1]
-    reason = f" ({'; '.join(twice[:2])})" if twice else ""
-    return f"Data whose sizes all differ{reason}, of numbers that are not 0, 1 or symmetric, may tell them apart."
