@@ -286,7 +286,7 @@ class Explainer:
                 findings.append(Finding(row, []))
             if row.status != WRONG or row.label in explained:
                 continue
-            at = self.suspicion(row, self.rows, self.recording, self.name, convention)
+            at = Suspicion(row, self.rows, self.recording, convention, self.sizes, self.name)
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
             others = self.others(row, convention) if tried else []
             at.tested = bool(others)
@@ -301,14 +301,6 @@ class Explainer:
         cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)
         return Examined(list(self.rows), convention, findings, cost, count, list(self.budget.untried), [])
 
-    def suspicion(
-        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention
-    ) -> Suspicion:
-        hands = {row.tensor: row.hand / convention.of(row) for row in rows if row.fits}
-        given = {row.tensor: hands[row.tensor] for row in rows if row.fits and not row.leaf}
-        base = {**recording.walk(given), **given}
-        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name)
-
     def others(self, row: Row, convention: Convention) -> list[Suspicion]:
         """Return the question about a row on other data, if there the same rows are right as on the user's data."""
         found = []
@@ -319,8 +311,7 @@ class Explainer:
             if there.keys() == here.keys() and all(
                 other.fits and (other.status == WRONG) == (here[label] == WRONG) for label, other in there.items()
             ):
-                found.append(self.suspicion(there[row.label], rows, recording, name, convention))
-                found[-1].tested = True
+                found.append(Suspicion(there[row.label], rows, recording, convention, self.sizes, name, tested=True))
         return found
 
 
