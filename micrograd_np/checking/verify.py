@@ -325,7 +325,7 @@ def repaired(
         return Data(pair, played.outputs, played.seeded, by_label, factors, broken, close, setting)
 
     def made(choices: Iterable[Callable[[], Pair]], setting: Setting = nullcontext) -> list[Data]:
-        return first_that_works(choices, lambda case, _, rows, close, __: data(case, rows, close, setting), setting)
+        return first_that_works(choices, setting, lambda case, _, rows, close, __: data(case, rows, close, setting))
 
     def elsewhere() -> list[Data]:
         return [each for seed in range(OTHER_DATA) for each in made(on_other_data(case, here.pair, seed=seed))]
@@ -333,6 +333,7 @@ def repaired(
     def sizes() -> list[Data]:
         slow = case.unrecorded and sum(row.true.size for row in rows) > MOST_MEASURED
         pairs = () if slow else islice(of_other_sizes(here.pair, case.among), MOST_SIZES)
+        # The pairs are made already: a copy is what makes one.
         return [each for choices in pairs for each in made(partial(copy.copy, pair) for pair in choices)]
 
     def deciding() -> list[Data]:
@@ -348,20 +349,19 @@ def repaired(
 
 def other_data(case: Case) -> list[Any]:
     """Return what the user's functions give on other data, where they can run there and be recorded."""
-    seeds = range(0 if case.unrecorded else OTHER_DATA)
-    makes = [on_other_data(case, case.pair, seed=seed) for seed in seeds]
-    found = [first_that_works(each, lambda case, *rest: (case.unrecorded, *rest)) for each in makes]
-    return [
-        (recording, rows, name) for each in found for unrecorded, recording, rows, _, name in each if not unrecorded
-    ]
+    found = []
+    for seed in range(0 if case.unrecorded else OTHER_DATA):
+        for other, recording, rows, _, name in first_that_works(on_other_data(case, case.pair, seed=seed)):
+            found += [] if other.unrecorded else [(recording, rows, name)]
+    return found
 
 
 def first_that_works(
-    makes: Iterable[Callable[[], Pair]], use: Callable[..., Any], setting: Setting = nullcontext
+    makes: Iterable[Callable[[], Pair]], setting: Setting = nullcontext, use: Callable[..., Any] = lambda *found: found
 ) -> list[Any]:
     """Return a list with what `use` gives for the first functions that take their data and give no nan or inf, if any.
 
-    `use` gets their case, and what `prepare` returns for it.
+    `use` gets their case, and what `prepare` returns for it; by default these are in the list, as a tuple.
     """
     for make in makes:
         with suppress(Exception), setting():  # they do not take other data, as sizes or labels that must fit
