@@ -15,7 +15,7 @@ from .checking.verify_report import VerifyReport
 from .core.containers import flatten
 from .core.tensor import Tensor
 
-GRADCHECKS = {"fast", "order", "raise_on_failure", "rtol", "seed"}  # options that `verify` does not have
+GRADCHECKS = {"order", "rtol"}  # options that `verify` does not have
 
 
 def assert_gradients(f: Any, *given: Any, **options: Any) -> GradcheckReport | VerifyReport:

@@ -6,13 +6,12 @@ If the forward pass cannot be recorded, the graph is one op, and finite differen
 from __future__ import annotations
 
 import copy
-import math
 import traceback
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import combinations, product
-from typing import Any, NamedTuple
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -25,20 +24,12 @@ from .calling import Pair, Played, as_it_stands
 from .comparison import Differences, largest
 from .finite_differences import EPS
 from .flat_function import plain
-from .other_inputs import at_double, elsewhere, is_constant, moved_off, of_more_samples, of_other_sizes, with_variety
+from .other_inputs import at_double, elsewhere, is_constant, of_more_samples, with_variety
 from .recordable import recordable
 from .slots import Slot
 
 Array = Any
 Name = Callable[[Any], str | None]
-
-
-class Special(NamedTuple):
-    """In what the user's inputs are special, and what makes a case of others, which may make no sense."""
-
-    why: str
-    make: Callable[[], Case]
-    makes_sense: bool
 
 
 @dataclass
@@ -58,18 +49,11 @@ class Case:
     missed: Sequence[str] = ()  # labels of inputs and parameters of which no gradient was found
     differences: list[Differences] = field(default_factory=list)  # finite differences, if there is no graph
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # the error bars of finite differences
-    sizes: Mapping[int, str] = field(default_factory=dict)  # numbers of entries of the outputs, and words for them
-    # Other cases of the same functions. They are made only if a check needs them.
-    moved: Callable[[], Case] | None = None  # at inputs moved off kinks
-    # On other data of the same kind, by a seed, or of copied functions: what makes it, with a second choice.
-    elsewhere: Callable[..., Iterable[Callable[[], Case]]] | None = None
-    resized: Callable[[Pair], Iterable[list[Pair]]] | None = None  # functions with inputs of other sizes, with choices
-    special: Callable[[], Iterable[Special]] = tuple
-    by_numbers: Callable[[], Case] | None = None
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
+    among: Collection[Slot] = ()  # their slots with a gradient by hand
+    moved: bool = False  # off kinks
     frame: Any = None  # the user's, from which a recorded output was given
-    other: Callable[[], Case] | None = None  # backward called in another way, or its gradients given to other inputs
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
@@ -120,49 +104,51 @@ def function_case(pair: Pair) -> Case:
     )
     case.pair, case.factor = pair, None if factor_is_free else 1.0
     case.faults, case.notes = faults, [*case.notes, *notes]
-    if not case.unrecorded:
-        case.by_numbers = lambda: replace(numeric(pair, played, None), factor=case.factor, faults=faults)
+    case.among = {slot for _, slot, _ in played.hand if slot}
     if pair.assignments > 1:
-        case.notes.append(
-            f"What was returned fits several inputs, and is taken for the gradient of {taken_for(played)}."
-        )
+        taken_for = " and ".join(slot.label for _, slot, _ in played.hand if slot)
+        case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken_for}.")
     if len(pair.ways) > 1:
         case.guesses.append(f"{called(pair.backward)} was called as {pair.described(pair.ways[pair.way])}.")
     case.guesses += [f"{pair.failed}."] if pair.failed else []
-    case.other = other_reading(pair)
     case.notes += pair.without_gradient(played.hand)
     case.missed = [*pair.inputs_without(played.hand), *(slot.label for slot in pair.missed(played.hand))]
-    case.moved = lambda: function_case(moved_off(pair))
-    among = {slot for _, slot, _ in played.hand if slot}
-
-    def at_other_values(own: Pair, **how: Any) -> Case:
-        return function_case(elsewhere(own, among, **how))
-
-    case.elsewhere = lambda own=pair, **how: [partial(at_other_values, own, near=near, **how) for near in (False, True)]
-    case.resized = lambda own: of_other_sizes(own, among)
-    case.special = lambda: special_cases(pair, among)
     return case
 
 
-def special_cases(pair: Pair, among: Collection[Slot]) -> Iterator[Special]:
-    """Yield in what the inputs are special: arrays that hold one number, and the number of samples."""
+# Other cases of the same functions. Some are given as what makes their functions, for those who need them.
+
+
+def special_inputs(case: Case) -> Iterator[tuple[str, Callable[[], Pair], bool]]:
+    """Yield in what the inputs are special, the same functions at others, and whether these surely make sense.
+
+    Special are arrays that hold one number, and the number of samples.
+    """
+    pair, among = case.pair, case.among
+    if pair is None:
+        return
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
         why = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
-        yield Special(why, partial(case_made_by, partial(with_variety, pair, constant)), True)
+        yield why, partial(with_variety, pair, constant), True
     for why, make in of_more_samples(pair, among):
-        yield Special(why, partial(case_made_by, make), False)
+        yield why, make, False
 
 
-def case_made_by(make: Callable[[], Pair]) -> Case:
-    return function_case(make())
+def on_other_data(case: Case, pair: Pair | None, **how: Any) -> list[Callable[[], Pair]]:
+    """Return what makes the functions, or copies of them, on other data of the same kind, with a second choice."""
+    return [partial(elsewhere, pair, case.among, near=near, **how) for near in (False, True)] if pair else []
 
 
-def taken_for(played: Played) -> str:
-    return " and ".join(slot.label for _, slot, _ in played.hand if slot)
+def case_of_numbers(case: Case) -> Case:
+    """Return the case without its graph, judged by finite differences alone."""
+    assert case.pair
+    return replace(numeric(case.pair, case.pair.play(again=True), None), factor=case.factor, faults=case.faults)
 
 
-def other_reading(pair: Pair) -> Callable[[], Case] | None:
-    """Return a function that makes the case of the next possible meaning: other inputs, or another call."""
+def other_reading(pair: Pair | None) -> Pair | None:
+    """Return the functions with the next possible meaning: gradients of other inputs, or another call of backward."""
+    if pair is None:
+        return None
     other = copy.copy(pair)
     if pair.assignment + 1 < pair.assignments:
         other.assignment += 1
@@ -170,7 +156,7 @@ def other_reading(pair: Pair) -> Callable[[], Case] | None:
         other.way, other.assignment = pair.way + 1, 0
     else:
         return None
-    return lambda: function_case(other)
+    return other
 
 
 def check_repeats(pair: Pair, played: Played, again: Played) -> None:
@@ -197,21 +183,20 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     times = hand_arrays(pair.play(scale=-4.0))
     if equal_gradients(times, once, -4.0):
         return [], []
-    if [g.shape for g in times] != [g.shape for g in once]:
+    zero = hand_arrays(pair.play(scale=0.0))
+    if not [g.shape for g in times] == [g.shape for g in zero] == [g.shape for g in once]:
         return [f"{function}(-4 * dout) does not give gradients of the same shapes as {function}(dout)"], []
     off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
-    head = f"{function}(-4 * dout) is not -4 * {function}(dout) (in {' and '.join(map(str, off))}): "
+    times_less_zero, once_less_zero = ([g - g0 for g, g0 in zip(each, zero, strict=True)] for each in (times, once))
     if equal_gradients(times, once):
-        return [f"{head}it does not use it. Multiply by dout"], []
-    if equal_gradients(times, once, 4.0):
-        return [f"{head}its sign is lost, as in abs(dout) or dout**2 / abs(dout)"], []
-    zero = hand_arrays(pair.play(scale=0.0))
-    same_shapes = [g.shape for g in zero] == [g.shape for g in once]
-    times_less_zero = [g - at_zero for g, at_zero in zip(times, zero, strict=False)]
-    once_less_zero = [g - at_zero for g, at_zero in zip(once, zero, strict=False)]
-    if same_shapes and equal_gradients(times_less_zero, once_less_zero, -4.0):
-        return [f"{head}something is added that does not depend on dout; for dout = 0 it does not give 0"], []
-    return [f"{head}a mask, clip or power is made from dout, as in dout > 0, instead of from the values"], []
+        says = "it does not use it. Multiply by dout"
+    elif equal_gradients(times, once, 4.0):
+        says = "its sign is lost, as in abs(dout) or dout**2 / abs(dout)"
+    elif equal_gradients(times_less_zero, once_less_zero, -4.0):
+        says = "something is added that does not depend on dout; for dout = 0 it does not give 0"
+    else:
+        says = "a mask, clip or power is made from dout, as in dout > 0, instead of from the values"
+    return [f"{function}(-4 * dout) is not -4 * {function}(dout) (in {' and '.join(map(str, off))}): {says}"], []
 
 
 def hand_arrays(played: Played) -> list[Array]:
@@ -305,16 +290,8 @@ def reason(error: Exception) -> str:
     lines = [entry for entry in traceback.extract_tb(error.__traceback__) if not INTERNAL[entry.filename]]
     if not lines:
         return said
-    name, text, known = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line, ", ".join(known_variables(error))
-    recorded = f". Recorded up to there: {known}" if known else ""
-    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text}){recorded}"
-
-
-def known_variables(error: Exception) -> dict[str, Tensor]:
-    """Return the recorded values among the variables of the user's frame in which an error was raised."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if not INTERNAL[frame.f_code.co_filename]]
-    variables = frames[-1].f_locals if frames else {}
-    return {name: x for name, x in variables.items() if isinstance(x, Tensor) and x.op is not None}
+    name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
+    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
 
 
 # Gradients by hand against finite differences.
@@ -330,7 +307,7 @@ def numeric(pair: Pair, played: Played, why: NotRecorded | None) -> Case:
     hand = under_tensors([h for h, _ in known], tensors)
     case = Case(output, None, hand, lambda x: getattr(x, "name", None), notes=[alone] if why else [])
     case.unchecked = [str(h.label) for h in played.hand if not h.slot]
-    case.unrecorded, case.sizes = True, sizes_of_outputs(played.outputs)
+    case.unrecorded = True
     case.slack = {tensors[slot]: found[slot].slack for slot in tensors}
     case.differences = [found[slot] for _, slot in known]
     return case
@@ -354,7 +331,6 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> Differen
     """Return the derivative of the outputs, times their cotangents, with respect to one slot."""
 
     def f(x: Array) -> Any:
-        # Of a complex step, `astype` warns, so that finite_differences.py gives that step up.
         return weighed(pair.outputs({slot: x.astype(slot.value.dtype)}), played)
 
     floats = [x for x in (slot.value, *played.outputs) if x.dtype.kind == "f"]
@@ -370,13 +346,3 @@ def weighed(outputs: Sequence[Any], played: Played) -> Any:
 def terms_of(played: Played) -> float:
     """Return the size of the terms that `weighed` adds."""
     return float(sum(np.sum(np.abs(x * g)) for x, g in zip(played.outputs, played.cotangents, strict=True)))
-
-
-def sizes_of_outputs(outputs: Sequence[Array]) -> dict[int, str]:
-    """Return products of axis lengths of the outputs, with words: wrong gradients are often off by such a factor."""
-    found: dict[int, str] = {}
-    for x in outputs:
-        for count in range(1, x.ndim + 1):
-            for sizes in combinations(x.shape, count):
-                found.setdefault(math.prod(sizes), f"the number of entries along some axes of the output {x.shape}")
-    return {number: text for number, text in found.items() if number > 1}

@@ -6,16 +6,13 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
-from ..ops.elementwise import add
 from ..ops.primitive import Elementwise
-from ..ops.products import dot, matmul
 from .replay import Recording, is_elementwise, sources
 
 Array = Any
@@ -50,8 +47,6 @@ class Row:
     slope: Any = None
     slack: Any = 0.0  # how far a numeric gradient may be off
     at_kink: bool = False
-    unsure: Callable[[Array], Array] = np.zeros_like  # gives a mask: entries accepted only due to the error bar
-    replaced: bool = False  # `true` holds finite differences, as the tape's gradient is nan or inf
 
     @property
     def fits(self) -> bool:
@@ -61,11 +56,6 @@ class Row:
     def matches(self, hand: Array, target: Array, close: Closeness) -> bool:
         """Return whether `hand` equals `target`, with a tolerance that depends on the size of the row's terms."""
         return close(hand, target, self.size, self.slack)
-
-    @property
-    def tells(self) -> bool:
-        """Return whether the true gradient has different entries; with equal ones, any constant array is a multiple."""
-        return self.fits and differ(self.true)
 
     @property
     def leaf(self) -> bool:
@@ -195,17 +185,17 @@ def readings(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor
     known = {name: [x for x in tensors if x in nodes] for name, tensors in named.items()}
     known = {name: tensors for name, tensors in known.items() if tensors}
     lower = {name.lower(): tensors for name, tensors in reversed(list(known.items()))}
-    for names, wanted in ((known, key), (lower, key), (lower, key.lower())):
+    for names, wanted in ((known, key), (lower, key.lower())):
         for name, before in candidates(wanted):
-            for x in names.get(name if names is known else name.lower(), ()):
+            for x in names.get(name, ()):
                 # l1_delta, as in the usual blog posts, is l1_error * slope: the gradient of the pre-activation only.
                 itself = [] if key.lower().endswith("_delta") else [x]
                 return key, list(dict.fromkeys([preactivation(x), *itself])) if before else [x]
     for name, _ in candidates(key):
-        affixed = name != key and (numbered(name, known) or layer(name, recording, known))
-        if not affixed and (z := OF_LAYER.fullmatch(name)):  # dz1, where only a1 has a name
-            affixed = numbered(z[1], known)[:1]
-        if found := item_of(name, known) or affixed:
+        found = item_of(name, known) or (numbered(name, known) if name != key else [])
+        if not found and (z := OF_LAYER.fullmatch(name)):  # dz1, where only a1 has a name
+            found = numbered(z[1], known)[:1]
+        if found:
             return key, found
     close = difflib.get_close_matches(key, known, 3, 0.5)
     first = {x: name for name, tensors in reversed(list(known.items())) for x in tensors}
@@ -235,21 +225,6 @@ def numbered(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
     values = [x for x in found if x._parents]
     below = {preactivation(x) for x in values}
     return list(dict.fromkeys([*below, *values])) if len(below) == 1 else []
-
-
-def layer(word: str, recording: Recording, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
-    """Return what `hidden` and `output` mean in a network of two layers: a pre-activation, and its activation."""
-    found = []
-    for node in recording.nodes:
-        if node.op in (dot, matmul) and any(not x._parents for x, _ in node._parents):
-            users = recording.users[node]
-            biased = len(users) == 1 and users[0].op is add and users[0].shape == node.shape
-            found.append(users[0] if biased and any(not x._parents for x, _ in users[0]._parents) else node)
-    place = {"hidden": 0, "output": 1}.get(word.lower())
-    if place is None or len(found) != 2:
-        return []
-    z = found[place]
-    return [z, *(x for xs in known.values() for x in xs if x is not z and x._parents and preactivation(x) is z)]
 
 
 def preactivation(tensor: Tensor) -> Tensor:
@@ -313,7 +288,8 @@ def fit_shape(row: Row, close: Closeness, recording: Recording, name: Callable[[
         return
     row.status = SHAPE
     reason = belongs_to(row, close, recording, name) or shape_reason(row, close, recording)
-    row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value: {reason}")
+    reason = f": {reason}" if reason else "."
+    row.notes.append(f"{row.label} has shape {hand.shape} and should have {shape}, that of its value{reason}")
 
 
 def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[[Any], str | None]) -> str:
@@ -324,16 +300,6 @@ def belongs_to(row: Row, close: Closeness, recording: Recording, name: Callable[
                 f"it is the gradient of {name(x)}. Give each its own: backward returns them in the order of the inputs."
             )
     return ""
-
-
-def exchanged(rows: Sequence[Row], close: Closeness) -> list[str]:
-    """Return sentences on pairs of wrong rows, each of which is the gradient of the other."""
-    wrong = [row for row in rows if row.status in (WRONG, SHAPE)]
-    return [
-        f"The gradients of {a.label} and {b.label} are exchanged: backward returns them in the order of the inputs."
-        for a, b in combinations(wrong, 2)
-        if close(a.hand, b.true) and close(b.hand, a.true) and not close(a.true, b.true)
-    ]
 
 
 def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
@@ -358,11 +324,7 @@ def shape_reason(row: Row, close: Closeness, recording: Recording) -> str:
         return "it has the same number of entries in another arrangement."
     if (axis := axis_of(true, hand)) is not None:
         return f"it is summed over axis {axis}, and should not be."
-    if hand.ndim == true.ndim:
-        axes = [axis for axis in range(true.ndim) if hand.shape[axis] != true.shape[axis]]
-        text = ", ".join(f"axis {axis} has {hand.shape[axis]} entries for {true.shape[axis]}" for axis in axes)
-        return f"{text}."
-    return f"it has {hand.ndim} axes for {true.ndim}."
+    return ""
 
 
 def differ(x: Array) -> bool:

@@ -192,7 +192,7 @@ def mark(rows: Sequence[Row], recording: Recording, close: Closeness, convention
     found = recording.walk(given)
     between = [row for row in rows if not row.leaf]
     for row in rows:
-        row.expected = row.true if row.replaced else found.get(row.tensor, row.true)
+        row.expected = found.get(row.tensor, row.true)
         if not row.fits:
             continue
         hand = row.hand / convention.of(row)

@@ -14,8 +14,8 @@ from ..core.tensor import Tensor
 from .claims import WRONG, Closeness, Row, check_finite, fit_shape, in_backward_order
 from .conventions import Convention, Sizes, mark, odd_rows, open_factors, plausible
 from .hypotheses import PER_NODE, Budget, Cause, Hypothesis, confirmed, hypotheses, mistakes, replayed, test, uncounted
-from .kinks import Kinks, best_choice, least_squares_choice
-from .replay import Recording, is_one_array
+from .kinks import Kinks
+from .replay import Recording
 from .suspicion import Suspicion
 
 Array = Any
@@ -166,13 +166,13 @@ MOST_CONVENTIONS = 3
 class Examined:
     """The rows under one convention, what is wrong with them, and the cost of explaining it."""
 
-    rows: list[Row]
-    convention: Convention
-    findings: list[Finding]
+    rows: list[Row]  # in the order in which backprop completes them
+    convention: Convention  # the factors that all rows have
+    findings: list[Finding]  # the rows that are wrong themselves, in the same order
     cost: int
     count: int
-    instead: list[Examined] = field(default_factory=list)
-    untried: list[str] = field(default_factory=list)
+    untried: list[str]
+    instead: list[Examined]
 
     def settled(self, chained: bool) -> bool:
         """Return whether conventions that more rows contradict need not be tried.
@@ -239,34 +239,23 @@ def choose_at_kinks(
     def ranked() -> list[tuple[int, Convention]]:
         return plausible(rows, recording, close, factor)
 
-    first = ranked()
-    if not first[0][0]:
-        return first
-    recording.kinks = Kinks(recording)
-    if not recording.kinks:
-        return first
-
     def wrong(choice: Mapping[Tensor, Any]) -> int:
         recording.choose(choice)
         for row in rows:
             row.true = recording.true.get(row.tensor, row.true)
         return ranked()[0][0]
 
-    chosen = best_choice(recording.kinks, wrong)
-    if wrong(chosen):
+    first = ranked()
+    kinks = Kinks(recording) if first[0][0] else None
+    if not kinks:
+        return first
+    recording.kinks = kinks
+    if wrong(min(kinks.choices(), key=wrong)):
         convention = ranked()[0][1]
-        fits = [row for row in rows if row.fits]
-        given = {row.tensor: row.hand / convention.of(row) for row in fits if not row.leaf}
-        hands = {row.tensor: row.hand / convention.of(row) for row in fits}
-        mixture = least_squares_choice(recording.kinks, hands, given)
-        if mixture and not wrong(mixture):
-            return ranked()
-        wrong(chosen)
         mark(rows, recording, close, convention)
         for row in rows:
-            hand = row.hand / convention.of(row)
             slack = close.rtol * float(np.max(np.abs(row.expected), initial=0)) + close.floor * row.size
-            if row.status == WRONG and recording.kinks.allows(row.tensor, hand, slack):
+            if row.status == WRONG and kinks.allows(row.tensor, row.hand / convention.of(row), slack):
                 row.at_kink = True
     return ranked()
 
@@ -297,7 +286,7 @@ class Explainer:
                 findings.append(Finding(row, []))
             if row.status != WRONG or row.label in explained:
                 continue
-            at = self.suspicion(row, self.rows, self.recording, self.name, convention)
+            at = Suspicion(row, self.rows, self.recording, convention, self.sizes, self.name)
             tried = sum(finding.row.status == WRONG for finding in findings) < MOST_TRIED
             others = self.others(row, convention) if tried else []
             at.tested = bool(others)
@@ -310,15 +299,7 @@ class Explainer:
         unexplained = sum(not finding.causes for finding in findings)
         unusual = bool(findings) and abs(convention.leaves) != 1
         cost = len(findings) + 2 * unexplained + unusual + odd_rows(self.rows, convention, self.close)
-        return Examined(list(self.rows), convention, findings, cost, count, untried=list(self.budget.untried))
-
-    def suspicion(
-        self, row: Row, rows: Sequence[Row], recording: Recording, name: Name, convention: Convention
-    ) -> Suspicion:
-        hands = {row.tensor: row.hand / convention.of(row) for row in rows if row.fits}
-        given = {row.tensor: hands[row.tensor] for row in rows if row.fits and not row.leaf}
-        base = {**recording.walk(given), **given}
-        return Suspicion(row, recording, base, set(given), rows, hands, self.sizes, name)
+        return Examined(list(self.rows), convention, findings, cost, count, list(self.budget.untried), [])
 
     def others(self, row: Row, convention: Convention) -> list[Suspicion]:
         """Return the question about a row on other data, if there the same rows are right as on the user's data."""
@@ -330,8 +311,7 @@ class Explainer:
             if there.keys() == here.keys() and all(
                 other.fits and (other.status == WRONG) == (here[label] == WRONG) for label, other in there.items()
             ):
-                found.append(self.suspicion(there[row.label], rows, recording, name, convention))
-                found[-1].tested = True
+                found.append(Suspicion(there[row.label], rows, recording, convention, self.sizes, name, tested=True))
         return found
 
 
@@ -339,7 +319,7 @@ class Explainer:
 
 
 def picture(at: Suspicion, close: Closeness) -> list[str]:
-    """Return sentences: where a row is wrong, by what ratio, and the slope that the hand used at an activation."""
+    """Return sentences: where a row is wrong, and by what ratio."""
     row, hand, expected = at.row, at.hand, at.row.expected
     off = np.abs(hand - expected) > close.rtol * np.abs(expected) + close.floor * np.max(np.abs(expected), initial=0)
     if not off.any():
@@ -353,20 +333,6 @@ def picture(at: Suspicion, close: Closeness) -> list[str]:
         digits = 4 if f"{low:.4g}" != f"{high:.4g}" else 9
         text = f"{low:.4g}" if np.isclose(low, high, 1e-9) else f"between {low:.{digits}g} and {high:.{digits}g}"
         said.append(f"There, your values divided by the right ones give {text}.")
-    for block in at.blocks:
-        g = at.base.get(block.z)
-        if block.x is row.tensor and len(at.recording.users[block.x]) <= len(block.inner) and is_one_array(g):
-            with np.errstate(all="ignore"):
-                used = hand / g
-            place = np.unravel_index(
-                np.nanargmax(np.where(np.isfinite(used), np.abs(used - block.slope), -1)), used.shape
-            )
-            where = ", ".join(map(str, place))
-            said.append(
-                f"You used the slope {used[place]:.4g} at [{where}] of {at.called(block.z)}, where "
-                f"{at.called(block.x)} is {block.x._data[place]:.4g} and the slope is {block.slope[place]:.4g}."
-            )
-            break
     return said
 
 

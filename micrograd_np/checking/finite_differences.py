@@ -8,7 +8,6 @@ right, which differ at a kink.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
@@ -147,21 +146,6 @@ def limit(differences: Array, order: int, rounding: Array) -> tuple[Array, Array
     return value, np.where(after <= 1.4 * before / p + 2 * rounding, bar, unsettled) + rounding
 
 
-def complex_slopes(f: Function, x: Array, directions: Sequence[Array]) -> Array | None:
-    """Return slopes by the complex step, which has no cancellation; None if f does not take complex numbers.
-
-    A function that drops the imaginary part, as absolute values do, silently gives wrong slopes here: use them only
-    where they agree with differences.
-    """
-    step = 1e-100
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            return np.array([np.imag(f(x + 1j * step * v)) / step for v in directions])
-    except Exception:  # any error means that f does not take complex numbers
-        return None
-
-
 class UnitVectors(Sequence[Array]):
     """The unit vectors along entries of x. Each is made when it is read: all of them would be a square matrix."""
 
@@ -194,7 +178,7 @@ COARSER = [1.51e-2, 2.37e-1]
 FINER = [(step, False) for step in (6.1e-5, 3.7e-6, 2.3e-7, 1.3e-8, 8.7e-10, 5.9e-11)]
 FINER += [(step, True) for step in (8.9e-4, 1.51e-2, 6.1e-5, 2.3e-7)]
 
-Method = tuple[Callable[[Sequence[Array]], "Slopes | None"], Callable[["Slopes", "Slopes", Array], Array]]
+Method = tuple[Callable[[Sequence[Array]], "Slopes"], Callable[["Slopes", "Slopes", Array], Array]]
 
 
 @dataclass
@@ -228,15 +212,6 @@ class Measured:
         largest = np.max(np.abs(self.x), initial=0)
         sizes = [np.min(np.abs(self.x[(v != 0) & (self.x != 0)]), initial=largest) or 1 for v in directions]
         return self.slopes(self.widest, step * np.array(sizes if relative else 1), directions)
-
-    def complex_slopes(self, directions: Sequence[Array]) -> Slopes | None:
-        """Return the slopes by the complex step, if it gives any."""
-        found = complex_slopes(self.values(np.complex128), self.x, directions)
-        if found is None or not np.isfinite(found).all():
-            return None
-        found = np.where(np.abs(found) < 1e-60, 0, found)  # rest of the step
-        bar = 16 * EPS * (np.abs(found) + 1e-2 * np.max(np.abs(found)))
-        return Slopes(found, bar, found, bar, found, bar) if found.any() else None
 
 
 def measured(f: Function, x: Array, eps: float, inner: Array = 0.0) -> Measured:
@@ -278,8 +253,7 @@ def estimate(
         if not rows.size:
             break
         other = measure(chosen(directions, rows))
-        if other is not None:
-            found.take(rows, other, better(found.at(rows), other, enough[rows]))
+        found.take(rows, other, better(found.at(rows), other, enough[rows]))
     return found
 
 
@@ -288,8 +262,6 @@ def methods(what: Measured, base: float, factor: float) -> Iterator[Method]:
     wide = what.widest
     if wide != what.x.dtype:
         yield partial(what.slopes, wide, base), sharper
-    if what.eps <= EPS:
-        yield what.complex_slopes, exact_step
     size = max(1.0, float(np.max(np.abs(what.x), initial=0)))
     for step in (base * size, *(step * size for step in COARSER)):
         yield partial(what.slopes, wide, step * factor), smoother
@@ -317,12 +289,6 @@ def smoother(found: Slopes, other: Slopes, enough: Array) -> Array:
     """Return where a larger step, which has less rounding error, is better: only if it agrees with the known slope."""
     agrees = np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar)
     return agrees & (other.uncertainty < found.uncertainty)
-
-
-def exact_step(found: Slopes, other: Slopes, enough: Array) -> Array:
-    """Return where the complex step is better; only if it agrees with all differences."""
-    agrees = np.all(np.isfinite(found.bar) & (np.abs(other.value - found.value) <= found.bar))
-    return agrees & (other.bar < found.uncertainty)
 
 
 def numeric_gradient(

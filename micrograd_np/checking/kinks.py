@@ -8,7 +8,7 @@ was made by comparing the op's own values, as in np.where(x > 0, x, 0) or x * (x
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice, product
 from typing import Any
@@ -26,11 +26,6 @@ Choice = dict[Tensor, Override]  # for each kinked op, the function that replace
 SHIFT = 1e-9  # how far arguments are moved, relative to their size
 JUMP = 1e-5  # a relative change of a derivative that is a jump after such a shift
 MOST_CHOICES = 64
-MOST_ENTRIES = 2000  # of one op that are looked at one by one
-MOST_FREE = 300  # weights that least squares may fit
-ROUNDS = 4  # linear problems that are solved one after the other
-STEP = 0.25  # of a weight, to measure how the gradients depend on it
-DESCENTS = 3000  # steps of projected gradients in each
 
 
 class Kinks:
@@ -186,107 +181,3 @@ def compared(yes: Array, data: Sequence[Array]) -> bool:
             if b is not a and any(np.array_equal(yes, test) for test in (a > b, a >= b, a < b, a <= b)):
                 return True
     return False
-
-
-# Choices that differ from entry to entry, by bounded least squares.
-
-
-# A choice at one entry of a kinked op: a mixture of its alternatives, with weights >= 0 and a sum of at most 1.
-Free = tuple[Tensor, int, list[Override]]  # the op, the entry, the alternatives
-
-
-def mixed(own: Override, parts: Sequence[tuple[Override, Array]], g: Array) -> Pulled:
-    """Return what a node sends to its inputs if each alternative has its weights, and its own rules have the rest."""
-    found = [own(g * (1 - sum(weights for _, weights in parts)))]
-    found += [way(g * weights) for way, weights in parts]
-    return [(sent[0][0], sum(part for _, part in sent)) for sent in zip(*found, strict=True)]
-
-
-def free_entries(kinks: Kinks) -> list[Free]:
-    """Return the entries of kinked ops at which a choice makes a difference."""
-    found: list[Free] = []
-    for node in kinks.entries:
-        for j in range(node.size if node.size <= MOST_ENTRIES else 0):
-            one = np.zeros(node.shape)
-            one.flat[j] = 1
-            usual = pulls_of(node, one)
-            other = [way for way in kinks.ways(node) if differs(way(one), usual)]
-            found += [(node, j, other)] if other else []
-    return found
-
-
-def differs(found: Pulled, usual: Pulled) -> bool:
-    return any(np.any(np.abs(a - b) > JUMP) for (_, a), (_, b) in zip(found, usual, strict=True))
-
-
-def least_squares_choice(kinks: Kinks, hands: Mapping[Tensor, Array], given: Mapping[Tensor, Array]) -> Choice | None:
-    """Return mixtures at the kinked entries with which backward gives the gradients by hand as nearly as possible.
-
-    The gradients are linear in the choice at one entry, and nearly so in all: a few linear problems are solved.
-    """
-    recording, free = kinks.recording, free_entries(kinks)
-    counts = [len(ways) for _, _, ways in free]
-    count = sum(counts)
-    if not 0 < count <= MOST_FREE:
-        return None
-    groups = np.repeat(np.arange(len(free)), counts)
-
-    def stacked(found: Mapping[Tensor, Any]) -> Array:
-        return np.concatenate([np.ravel(found[x] if x in found else np.zeros(x.shape)) for x in hands])
-
-    def choice_of(weights: Array) -> Choice:
-        parts: dict[Tensor, list[tuple[Override, Array]]] = defaultdict(list)
-        rest = iter(weights)
-        for node, entry, ways in free:
-            for way in ways:
-                at = np.zeros(node.shape)
-                at.flat[entry] = next(rest)
-                parts[node].append((way, at))
-        return {node: partial(mixed, partial(pulls_of, node), ways) for node, ways in parts.items()}
-
-    def gradients(weights: Array) -> Array:
-        return stacked(recording.walk(given, choice_of(weights)))
-
-    wanted, weights = stacked(hands), np.zeros(count)
-    for _ in range(ROUNDS):
-        now = gradients(weights)
-        columns = np.stack([(gradients(weights + STEP * one) - now) / STEP for one in np.eye(count)], axis=1)
-        weights = bounded(columns, wanted - now + columns @ weights, groups)
-    return choice_of(weights)
-
-
-def bounded(a: Array, b: Array, groups: Array) -> Array:
-    """Return t that minimises |a t - b| with t >= 0 and a sum of at most 1 in each group, by projected gradients."""
-    t = before = projected(np.linalg.lstsq(a, b, rcond=1e-12)[0], groups)  # from the unbounded solution
-    rate = 1 / max(float(np.linalg.norm(a, 2)) ** 2, 1e-300)
-    for k in range(1, DESCENTS):
-        ahead = t + (k - 1) / (k + 2) * (t - before)  # Nesterov's momentum
-        before, t = t, projected(ahead - rate * (a.T @ (a @ ahead - b)), groups)
-        if np.max(np.abs(t - before), initial=0) < 1e-13:
-            break
-    return t
-
-
-def projected(t: Array, groups: Array) -> Array:
-    """Return the nearest weights that are >= 0 and sum to at most 1 in each group: a simplex projection by sorting."""
-    t = np.maximum(t, 0)
-    for k in np.unique(groups[np.isin(groups, np.flatnonzero(np.bincount(groups, t) > 1))]):
-        mine = groups == k
-        u = np.sort(t[mine])[::-1]
-        over = (np.cumsum(u) - 1) / np.arange(1, u.size + 1)
-        last = [0, *np.flatnonzero(u > over)][-1]  # of large numbers, rounding may leave none
-        t[mine] = np.maximum(t[mine] - over[last], 0)
-    return t
-
-
-def best_choice(kinks: Kinks, wrong: Any) -> Mapping[Tensor, Override]:
-    """Return the choice with which the fewest rows are wrong; `wrong` counts them."""
-    best: Mapping[Tensor, Override] = {}
-    fewest = np.inf
-    for choice in kinks.choices():
-        count = wrong(choice)
-        if count < fewest:
-            best, fewest = choice, count
-        if not fewest:
-            break
-    return best

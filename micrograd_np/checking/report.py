@@ -50,14 +50,13 @@ SYMMETRIC = (
 NOTHING = "So nothing was checked."
 NOT_SECOND = "Not checked: other inputs than these, and second derivatives (order=2)."
 NOT_THIRD = "The first derivatives are OK too. Not checked: other inputs than these."
-ALONG = " along a random direction"
 
 
 @dataclass
 class Entry:
     """One derivative: its position, the graph's value, and the value and error bar of finite differences."""
 
-    index: tuple[int, ...] | None
+    index: tuple[int, ...]
     output: int | None
     graph: float
     numeric: float
@@ -78,7 +77,6 @@ class Judged:
     entries: list[Entry] = field(default_factory=list)
     error: float = 0.0
     unrecorded: bool = False
-    missed: float | None = None
     symmetric: bool = False
 
 
@@ -143,7 +141,6 @@ class GradcheckReport(Report):
         if self.verdict == WRONG and not self.suspects and not any(x.unrecorded for x in self.inputs):
             said.append(UNRECORDED)
         said += [NEXT[self.verdict]] if self.verdict in NEXT else []
-        said += [missed(x) for x in self.inputs if x.missed is not None]
         said += [SYMMETRIC.format(x.name) for x in self.inputs if x.symmetric]
         if self.order == 2 and self.weighted:
             said.append("The derivatives are those of the outputs' sum, each times a random number.")
@@ -167,14 +164,6 @@ class GradcheckReport(Report):
         return self
 
 
-def missed(x: Judged) -> str:
-    return (
-        f"{x.name} was checked along {counted(x.checked, 'random direction')}, not entry by entry: one entry that is "
-        f"off by a thousandth of its value goes unseen with a chance of {number(100 * (x.missed or 0))} %; one that "
-        "should be zero and is not shows only where it is not small beside the whole gradient."
-    )
-
-
 def described(x: Judged) -> list[str]:
     said = [sentence(x, entry) for entry in x.entries]
     if x.off > len(x.entries):
@@ -188,16 +177,13 @@ def described(x: Judged) -> list[str]:
 
 
 def sentence(x: Judged, e: Entry) -> str:
-    place = x.name + (f"[{', '.join(map(str, e.index))}]" if e.index else "" if e.index is not None else ALONG)
+    place = x.name + (f"[{', '.join(map(str, e.index))}]" if e.index else "")
     if e.output is not None:
         place += f" (of output entry {e.output})"
     if x.verdict == KINK:
         return (
             f"{place}: left slope {number(e.left)}, right slope {number(e.right)}, the graph gives {number(e.graph)}."
         )
-    if x.verdict == TOO_COARSE:
-        return (
-            f"{place}: the graph gives {number(e.graph)}, finite differences give {number(e.numeric)} ± {e.bar:.1e}, "
-            "and no step size does better."
-        )
-    return f"{place}: the graph gives {number(e.graph)}, finite differences give {number(e.numeric)} ± {e.bar:.1e}."
+    found = f"{number(e.numeric)} ± {e.bar:.1e}"
+    found += ", and no step size does better" if x.verdict == TOO_COARSE else ""
+    return f"{place}: the graph gives {number(e.graph)}, finite differences give {found}."

@@ -26,7 +26,7 @@ from ..core.versions import as_used
 from ..ops.primitive import Elementwise
 from ..ops.products import dot, einsum, matmul
 from .claims import Row
-from .conventions import Sizes, factor_name
+from .conventions import Convention, Sizes, factor_name
 from .flat_function import nodes_of
 from .gradcheck import rules_of
 from .replay import Block, Override, Recording, blocks, in_float64, is_one_array
@@ -90,30 +90,24 @@ def edges_of(node: Tensor) -> list[Edge]:
 class Suspicion:
     """A wrong row, and all that a hypothesis about it may use.
 
-    `base` holds the cotangent that each node propagates: by hand if given, else the tape's. `stops` are the values with
-    a cotangent by hand.
+    `hands` holds the gradients by hand, without the factor of the convention, and `given` those that nodes propagate.
+    `base` holds the cotangent that each node propagates: by hand if given, else the tape's.
     """
 
     row: Row
-    recording: Recording
-    base: Mapping[Tensor, Any]
-    stops: set[Tensor]
     rows: Sequence[Row]
-    hands: Mapping[Tensor, Array]
+    recording: Recording
+    convention: Convention
     sizes: Sizes
     name: Callable[[Any], str | None]
     tested: bool = False  # causes are tested on other data, too, so that one number may prove them
     known_hypotheses: dict[str, dict[Any, Any]] = field(default_factory=dict)  # by place, once they are needed
 
-    @property
-    def hand(self) -> Array:
-        """The row's gradient by hand."""
-        return self.hands[self.row.tensor]
-
-    @property
-    def given(self) -> dict[Tensor, Array]:
-        """The gradients by hand that nodes propagate."""
-        return {x: self.hands[x] for x in self.stops}
+    def __post_init__(self) -> None:
+        self.hands = {row.tensor: row.hand / self.convention.of(row) for row in self.rows if row.fits}
+        self.hand = self.hands[self.row.tensor]
+        self.given = {x: hand for x, hand in self.hands.items() if x._parents}
+        self.base = {**self.recording.walk(self.given), **self.given}
 
     def gradient(self, x: Tensor) -> Any:
         """Return the right gradient of the row's value, or of one above it, given the gradients by hand."""
@@ -122,12 +116,12 @@ class Suspicion:
     @cached_property
     def above(self) -> list[Tensor]:
         """The nodes that the row's gradient is computed from, newest first."""
-        return self.recording.above(self.row.tensor, self.stops)
+        return self.recording.above(self.row.tensor, self.given)
 
     @cached_property
     def inside(self) -> list[Tensor]:
         """The row's node, and the nodes above it for which there is no gradient by hand."""
-        return [self.row.tensor, *(x for x in self.above if x not in self.stops)]
+        return [self.row.tensor, *(x for x in self.above if x not in self.given)]
 
     @cached_property
     def undoubted(self) -> dict[Tensor, Array]:
@@ -235,12 +229,11 @@ class Suspicion:
             if row.fits and (x := again.get(row.tensor)) is not None and (g := recording.true.get(x)) is not None
         ]
         row = next(row for row in rows if row.label == self.row.label)
-        stops, hands = {again[x] for x in self.stops}, {row.tensor: row.hand for row in rows}
 
         def name(x: Any) -> str | None:
             return self.name(former.get(x, x) if isinstance(x, Tensor) else x)
 
-        return Suspicion(row, recording, recording.true, stops, rows, hands, self.sizes, name)
+        return Suspicion(row, rows, recording, Convention(), self.sizes, name)
 
     @cached_property
     def constants(self) -> dict[float, tuple[str, str]]:
@@ -277,7 +270,7 @@ class Suspicion:
         return named or f"{factor:.4g}"
 
     def known(self, x: Tensor) -> bool:
-        return x in self.stops or x is self.row.tensor or bool(self.name(x))
+        return x in self.given or x is self.row.tensor or bool(self.name(x))
 
     def like(self, shape: tuple[int, ...], but: Array = None) -> Iterator[tuple[str, Array]]:
         """Yield the recorded values of a shape, each once, with their names."""
@@ -382,22 +375,20 @@ class Change:
     """The difference between a wrong backward pass and the right one.
 
     `gradients` are added to cotangents. `rules` hold what a node sends to single arguments by position, or under None
-    to all. `values` stand for the node's own where rules above the row read them, or everywhere.
+    to all. `values` stand for the node's own where rules above the row read them.
     """
 
     gradients: dict[Tensor, Array] = field(default_factory=dict)
     rules: dict[Tensor, dict[int | None, Way]] = field(default_factory=dict)
     values: dict[Tensor, Array] = field(default_factory=dict)
-    everywhere: bool = False
 
     def overrides(self, at: Suspicion) -> dict[Tensor, Override]:
         """Return what the nodes with other rules send to their arguments."""
         found: dict[Tensor, Override] = {}
         if self.values:
-            inside = {*at.inside, *at.above}
+            above = {*at.inside, *at.above} - {*self.values}
             found = at.recording.reading(at.recording.again(self.values))
-            if not self.everywhere:
-                found = {x: way for x, way in found.items() if x in inside and x not in self.values}
+            found = {x: way for x, way in found.items() if x in above}
         for node, ways in self.rules.items():
             found[node] = ways[None] if None in ways else sending(node, ways)
         return found
@@ -463,9 +454,9 @@ def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
     return change
 
 
-def other_forward(node: Tensor, everywhere: bool = False) -> Callable[[Formula], Change]:
+def other_forward(node: Tensor) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives the value of a node that the rules after it read."""
-    return lambda formula: Change(values={node: shaped(formula(), node._data)}, everywhere=everywhere)
+    return lambda formula: Change(values={node: shaped(formula(), node._data)})
 
 
 def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:

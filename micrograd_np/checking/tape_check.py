@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ from ..core.tensor import Tensor
 from .cases import Case
 from .claims import WRONG as WRONG_ROW
 from .claims import Row
-from .comparison import TOO_COARSE, WRONG, compare, far, largest, random_directions, spread
+from .comparison import TOO_COARSE, WRONG, compare, largest, random_directions, spread
 from .conventions import Convention
-from .finite_differences import EPS, UnitVectors, measured, numeric_gradient
+from .finite_differences import EPS, measured
 from .gradcheck import suspects
 from .replay import Recording, arguments, is_one_array
 from .verify_report import VerifyReport
@@ -25,40 +24,15 @@ RTOL = 1e-6
 ROUNDING = 1e-9  # relative to the terms of a sum
 ROUNDED_AGAIN = 6  # times that all values are rounded in another way: half of them may cancel
 LOST = 4  # a difference below so many times what rounding changes proves nothing
-MOST_NUMERIC = 2000
-
-
-def by_numbers(row: Row, recording: Recording) -> None:
-    """Replace a gradient in which the tape has nan or inf by finite differences."""
-    x = row.tensor._data
-    if x.size > MOST_NUMERIC:
-        return
-    what = measured(recording.function_of(row.tensor), x, EPS)
-    found, bars, slopes = numeric_gradient(what, UnitVectors(what.x, range(x.size)), lambda s: 1e-7 * np.abs(s.value))
-    if np.isfinite(bars).all():
-        bad = ~np.isfinite(row.true)
-        row.notes.append(
-            f"The tape's gradient of {row.label} is nan or inf in {bad.sum()} of {x.size} entries, so it is compared "
-            "with numbers; mg.detect_anomaly() names the op that makes the nan."
-        )
-        row.true, row.replaced = np.where(bad, found.reshape(x.shape), row.true), True
-        row.slack = np.where(bad, bars.reshape(x.shape) + 1e-6 * np.abs(row.true), row.slack)
-        smooth = bad & ~slopes.kinked[:, 0].reshape(x.shape)
-        row.unsure = lambda hand: far(hand, row.true, what) & smooth
 
 
 def vague_entries(case: Case, rows: Sequence[Row], convention: Convention) -> str:
     """Mark the rows of which the numbers tell too little, and say where and why."""
     said = []
-    for row, differences in zip_longest(rows, case.differences):
-        hand, height = row.hand / convention.of(row), None
-        if differences:
-            entries = differences.vague(hand)
-            height = differences.jumps.get(entries[0]) if entries else None
-        else:
-            entries = np.flatnonzero(row.unsure(hand)).tolist() if row.replaced else []
+    for row, differences in zip(rows, case.differences, strict=False):
+        entries = differences.vague(row.hand / convention.of(row))
         if entries:
-            row.numeric = TOO_COARSE
+            row.numeric, height = TOO_COARSE, differences.jumps.get(entries[0])
             first = [int(i) for i in np.unravel_index(entries[0], row.hand.shape)]
             slack = np.broadcast_to(row.slack, row.hand.shape).flat[entries[0]]
             why = f"the error bar is {slack:.1g}" if np.isfinite(slack) else "no step gives a slope"
@@ -75,7 +49,7 @@ def check_tape(rows: Sequence[Row], recording: Recording) -> list[str]:
     terms = [g * x._data for x, g in recording.true.items() if is_one_array(g)]
     inner = float(np.linalg.norm([np.linalg.norm(term[np.isfinite(term)]) for term in terms]))
     for row in rows:
-        if row.tensor in recording.true and not row.replaced:
+        if row.tensor in recording.true:
             check_row(row, recording, inner)
     accused = [row for row in rows if row.numeric == WRONG]
     found = suspects([x for x in recording.nodes if x._parents], 1e-5) if accused else []
@@ -104,33 +78,17 @@ def lost_digits(recording: Recording, report: VerifyReport) -> str:
 
     In -log(1 - sigmoid(27)), 1 - s has four digits left, and so has the tape's slope. Formulas by hand may keep all.
     """
-    drift: dict[Tensor, Any] = {}
     rng = np.random.default_rng(0)
-    for _ in range(ROUNDED_AGAIN):
-        values: dict[Tensor, Any] = {}
-        with np.errstate(all="ignore"):
-            for x in recording.nodes:
-                z = x.op.kernel(*arguments(x, values), **x.params) if x._parents else x._data
-                rounds = (
-                    is_one_array(z)
-                    and z.dtype.kind == "f"
-                    and not selects(z, arguments(x, values) if x._parents else ())
-                )
-                values[x] = z * (1 + 2 * EPS * rng.choice([-1.0, 1.0], z.shape)) if rounds else z
-            true = recording.walk(overrides=recording.reading(values))
-        for x, g in true.items():
-            if x in recording.true and is_one_array(g):
-                drift[x] = np.maximum(drift.get(x, 0.0), np.abs(g - recording.true[x]))
-    wrong = [row for row in report.rows if row.status == WRONG_ROW]
-    beside = RTOL / LOST * max((largest(row.hand) for row in report.rows if row.fits), default=0.0)
+    runs = [rounded_again(recording, rng) for _ in range(ROUNDED_AGAIN)]
+    wrong, most = [row for row in report.rows if row.status == WRONG_ROW], 0.0
     for row in wrong:
-        if row.hand.shape != row.true.shape or row.tensor not in drift:
+        x, true = row.tensor, row.true
+        if row.hand.shape != true.shape or x not in recording.true:
             return ""
-        off = np.abs(row.hand / report.convention.of(row) - row.true)
-        drift[row.tensor] = np.where(np.isfinite(drift[row.tensor]), drift[row.tensor], beside)  # where the tape is nan
-        if np.any(off > LOST * drift[row.tensor] + RTOL * largest(row.true)):
+        drift = np.max([np.abs(run[x] - recording.true[x]) for run in runs], axis=0)
+        if np.any(np.abs(row.hand / report.convention.of(row) - true) > LOST * drift + RTOL * largest(true)):
             return ""
-    most = max((largest(drift[row.tensor]) for row in wrong), default=0.0)
+        most = max(most, largest(drift))
     if not most:
         return ""
     names = " and ".join(str(row.label) for row in wrong)
@@ -138,6 +96,18 @@ def lost_digits(recording: Recording, report: VerifyReport) -> str:
         f"rounding values in another way changes the tape's gradient of {names} by {most:.1g}, as much as it "
         "differs from yours. Compute without cancelling digits, as np.logaddexp(0, z) does for -log(1 - sigmoid(z))"
     )
+
+
+def rounded_again(recording: Recording, rng: np.random.Generator) -> dict[Tensor, Any]:
+    """Return the tape's gradients where all values are rounded in another way."""
+    values: dict[Tensor, Any] = {}
+    with np.errstate(all="ignore"):
+        for x in recording.nodes:
+            args = arguments(x, values) if x._parents else ()
+            z = x.op.kernel(*args, **x.params) if x._parents else x._data
+            rounds = is_one_array(z) and z.dtype.kind == "f" and not selects(z, args)
+            values[x] = z * (1 + 2 * EPS * rng.choice([-1.0, 1.0], z.shape)) if rounds else z
+        return recording.walk(overrides=recording.reading(values))
 
 
 def selects(z: Array, values: Sequence[Any]) -> bool:

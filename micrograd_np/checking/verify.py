@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
@@ -16,19 +17,28 @@ from ..core.tensor import Tensor
 from ..cures import answering
 from .by_hand import LABEL_NAMES
 from .calling import Pair
-from .cases import Case, Special, function_case, graph_case
-from .claims import GIVEN, Closeness, Row, exchanged, meanings, parallel, precision_of
+from .cases import (
+    Case,
+    case_of_numbers,
+    function_case,
+    graph_case,
+    on_other_data,
+    other_reading,
+    special_inputs,
+)
+from .claims import GIVEN, Closeness, Row, meanings, parallel, precision_of
 from .claims import WRONG as WRONG_ROW
 from .comparison import NUMERIC, OK, TOO_COARSE, WRONG, largest
 from .conventions import sizes_of
 from .diagnosis import BUDGET, DESCRIPTIONS, Examined, examine
 from .hypotheses import Cause
 from .kinks import Kinks
+from .other_inputs import moved_off, of_other_sizes
 from .repair import Data, copied_pair, repair
 from .replay import Recording, in_float64
 from .sandbox import Sandbox
 from .script import repair_script
-from .tape_check import by_numbers, check_tape, lost_digits, vague_entries
+from .tape_check import check_tape, lost_digits, vague_entries
 from .verify_report import AT_KINK, VerifyReport
 
 Array = Any
@@ -45,7 +55,6 @@ def verify(
     output: Any,
     *given: Any,
     gradient: Any = None,
-    numeric: bool = True,
     strict: bool | None = None,
     factor: float | None = None,
 ) -> VerifyReport:
@@ -64,8 +73,6 @@ def verify(
         pass, which is given what it asks for (the outputs' gradients, the cache, the inputs), and the inputs.
     gradient : array_like, optional
         The gradient of an output that is not a scalar.
-    numeric : bool
-        Whether the tape is checked against finite differences too.
     strict : bool, optional
         Whether a common factor such as -1 is a mistake. By default it is, except where a scalar loss leaves it open.
     factor : float, optional
@@ -97,7 +104,7 @@ def verify(
     if factor is not None:
         case.factor = factor
     with np.errstate(all="ignore"):
-        report = judge_readings(case, numeric)
+        report = judge_readings(case)
         if report.verdict == WRONG:
             name_repairs(report)
         report.repair = None
@@ -115,7 +122,7 @@ def name_repairs(report: VerifyReport) -> None:
     if not repair:
         return
     pending = list(report.findings)
-    report.found.findings = kept = []
+    report.findings = kept = []
     while pending:
         finding = pending.pop(0)
         kept.append(finding)
@@ -133,25 +140,25 @@ def name_repairs(report: VerifyReport) -> None:
             pending = [other for other in pending if other.row.label not in mended]
 
 
-def judge_readings(case: Case, numeric: bool) -> VerifyReport:
+def judge_readings(case: Case) -> VerifyReport:
     """Return the report of the first way to read the user's functions under which the hand is right, or of the first.
 
     If the gradient of an input is a multiple of that of another, as in (p - y)**2, nothing tells them apart, and what
     was returned is taken for that of the first: a wrong sign is no gradient of the other. Labels yield to other inputs.
     """
-    report = first = judge(case, numeric)
+    report = first = judge(case)
     if report.verdict == OK:
-        return shown_by_others(case, report, numeric)
-    close, other = Closeness(), case.other
-    while not report and other:
+        return shown_by_others(case, report)
+    close = Closeness()
+    while not report and (other := other_reading(case.pair)):
         try:
-            case = other()
-            other, case.factor = case.other, case.factor if first.factor is None else first.factor
+            case = function_case(other)
+            case.factor = case.factor if first.case.factor is None else first.case.factor
             if not may_be_right(case):
                 continue
         except Exception:  # this way does not fit, nor any after it
             break
-        report = judge(case, numeric)
+        report = judge(case)
         yields = [sum(row.label.lower() in LABEL_NAMES for row in each.rows) for each in (first, report)]
         alike = all(row.fits and parallel(row.hand, row.true, close) for row in first.rows)
         if report and alike and yields[0] <= yields[1]:
@@ -159,32 +166,27 @@ def judge_readings(case: Case, numeric: bool) -> VerifyReport:
     return report or first
 
 
-def shown_by_others(case: Case, report: VerifyReport, numeric: bool) -> VerifyReport:
+def shown_by_others(case: Case, report: VerifyReport) -> VerifyReport:
     """Return the report; or one on other inputs, where the user's are special and these show a mistake.
 
     With a scale of ones, as in each new layer, a backward pass that forgets the scale is right. With one sample, one
     that divides by their number is: of this there is a note.
     """
 
-    def as_given(special: Special) -> Case:
-        other = special.make()
-        other.factor = case.factor
-        return other
-
-    for special in case.special():
-        found = judge_other(partial(as_given, special), numeric)
+    for why, make, makes_sense in special_inputs(case):
+        found = judge_other(case, make)
         if found is None or found.verdict != WRONG or not all(row.fits for row in found.rows):
             continue
-        if special.makes_sense:
+        if makes_sense:
             found.notes.insert(
                 0,
-                f"On these inputs your gradients are right, because {special.why}. The rows above are for other "
-                "numbers, as training makes them.",
+                f"On these inputs your gradients are right, because {why}. The rows above are for other numbers, as "
+                "training makes them.",
             )
             return found
         name_repairs(found)  # the code may be for these sizes only, so the verdict stays, and only edits are said
         if edits := [finding.edit for finding in found.findings if finding.edit]:
-            report.notes.insert(0, f"Right, but {special.why}. With one more sample, {' and '.join(edits)}.")
+            report.notes.insert(0, f"Right, but {why}. With one more sample, {' and '.join(edits)}.")
             return report
     return report
 
@@ -234,18 +236,23 @@ def check_gradients(output: Tensor, hand: Any, gradient: Any) -> None:
         )
 
 
-def judge(case: Case, numeric: bool) -> VerifyReport:
+def judge(case: Case) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
-    sizes = {**case.sizes, **sizes_of(recording, name)}
+    if not case.unrecorded and (said := nan_of_the_tape(rows)):
+        if not case.pair:
+            raise ArgumentError(f"{said}; mg.detect_anomaly() names the op that makes the nan.")
+        report = judge(case_of_numbers(case))
+        report.notes.insert(0, f"{said}, so it is compared with numbers.")
+        return report
+    sizes = sizes_of(recording, name)
     budget = BUDGET if case.pair is None else BUDGET // 3  # their source will be searched, too
     found = examine(rows, recording, close, sizes, name, case.factor, lambda: other_data(case), budget)
     if look_again(case, rows, found):
-        return judge(case, numeric)
-    report = VerifyReport(found, sizes, [], numeric, case.faults, list(case.notes), case.unrecorded, case.factor)
-    report.missed = case.missed
-    report.notes += exchanged(found.rows, close)
+        return judge(case)
+    notes = list(case.notes)
+    report = VerifyReport(**vars(found), case=case, sizes=sizes, faults=case.faults, notes=notes)
     if found.findings:
         report.repair = partial(repaired if case.pair else repaired_line, case, rows, close, found)
     if case.unchecked:
@@ -255,21 +262,33 @@ def judge(case: Case, numeric: bool) -> VerifyReport:
             finding.causes, report.faults = updates, []
     on_kinks = recording.kinks.count()[0] if recording.kinks else sum(int(d.kinked.sum()) for d in case.differences)
     if found.findings and on_kinks:
-        return off_the_kinks(report, recording, case, numeric)
+        return off_the_kinks(report, recording, case)
     if found.findings and not case.unrecorded and (where := lost_digits(recording, report)):
-        return judge_other(case.by_numbers, numeric) or left_open(report, TOO_COARSE, where, False)
+        with suppress(Exception):  # there are no functions, or they cannot be measured
+            if numbers := judge(case_of_numbers(case)):
+                return numbers
+        return left_open(report, TOO_COARSE, where, False)
     if report and (where := vague_entries(case, rows, found.convention)):
-        nearby = judge_nearby(case, numeric)
+        nearby = judge_nearby(case)
         return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
-    if numeric and not case.unrecorded:
+    if not case.unrecorded:
         report.wrong_ops = check_tape(found.rows, recording)
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
-        if unsure and case.by_numbers:  # does the output depend on an input that the graph misses?
+        if unsure and case.pair:  # does the output depend on an input that the graph misses?
             if not (recording.kinks or Kinks(recording)):
-                return judge(case.by_numbers(), numeric)
-            nearby = judge_nearby(case, numeric)
+                return judge(case_of_numbers(case))
+            nearby = judge_nearby(case)
             return report if nearby is None or nearby else nearby
     return report
+
+
+def nan_of_the_tape(rows: Sequence[Row]) -> str:
+    """Return where the tape has nan or inf for a finite gradient by hand, or an empty text."""
+    for row in rows:
+        bad = ~np.isfinite(row.true)
+        if bad.any() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
+            return f"The tape's gradient of {row.label} is nan or inf in {bad.sum()} of {bad.size} entries"
+    return ""
 
 
 def repaired_line(
@@ -305,28 +324,21 @@ def repaired(
         factors = {row.label: found.convention.of(row) for row in rows}
         return Data(pair, played.outputs, played.seeded, by_label, factors, broken, close, setting)
 
-    def made(*choices: Callable[[], Case], setting: Setting = nullcontext) -> list[Data]:
-        """The first choice that works, if any."""
-        for make in choices:
-            with suppress(Exception), setting():  # the functions do not take other data
-                other, _, rows, close, _ = prepared(make)
-                return [data(other, rows, close, setting)]
-        return []
-
-    def choices(**how: Any) -> Iterable[Callable[[], Case]]:
-        return case.elsewhere(here.pair, **how) if case.elsewhere else ()
+    def made(choices: Iterable[Callable[[], Pair]], setting: Setting = nullcontext) -> list[Data]:
+        return first_that_works(choices, setting, lambda case, _, rows, close, __: data(case, rows, close, setting))
 
     def elsewhere() -> list[Data]:
-        return [each for seed in range(OTHER_DATA if case.elsewhere else 0) for each in made(*choices(seed=seed))]
+        return [each for seed in range(OTHER_DATA) for each in made(on_other_data(case, here.pair, seed=seed))]
 
     def sizes() -> list[Data]:
         slow = case.unrecorded and sum(row.true.size for row in rows) > MOST_MEASURED
-        pairs = () if slow or not case.resized else islice(case.resized(here.pair), MOST_SIZES)
-        return [each for choices in pairs for each in made(*(partial(function_case, pair) for pair in choices))]
+        pairs = () if slow else islice(of_other_sizes(here.pair, case.among), MOST_SIZES)
+        # The pairs are made already: a copy is what makes one.
+        return [each for choices in pairs for each in made(partial(copy.copy, pair) for pair in choices)]
 
     def deciding() -> list[Data]:
-        other_signs = islice(choices(seed=0, other_signs=True), 1)
-        return made(*choices(seed=0), setting=copies.other_constants) + made(*other_signs)
+        other_signs = on_other_data(case, here.pair, seed=0, other_signs=True)[:1]
+        return made(on_other_data(case, here.pair, seed=0), copies.other_constants) + made(other_signs)
 
     try:
         here = data(case, rows, close)
@@ -338,42 +350,40 @@ def repaired(
 def other_data(case: Case) -> list[Any]:
     """Return what the user's functions give on other data, where they can run there and be recorded."""
     found = []
-    for seed in range(OTHER_DATA if case.elsewhere and not case.unrecorded else 0):
-        for make in case.elsewhere(seed=seed) if case.elsewhere else ():
-            with suppress(Exception):  # the functions do not take other data, as sizes or labels that must fit
-                other, recording, rows, _, name = prepared(make)
-                found += [] if other.unrecorded else [(recording, rows, name)]
-                break
+    for seed in range(0 if case.unrecorded else OTHER_DATA):
+        for other, recording, rows, _, name in first_that_works(on_other_data(case, case.pair, seed=seed)):
+            found += [] if other.unrecorded else [(recording, rows, name)]
     return found
 
 
-def prepared(make: Callable[[], Case]) -> tuple[Case, Recording, list[Row], Closeness, Callable[[Any], str | None]]:
-    """Return another case with its recording and rows; raise if it has a nan or inf, and so proves nothing."""
-    other = make()
-    recording, rows, close, name = prepare(other)
-    if not all(np.isfinite(x).all() for row in rows for x in (other.output._data, row.true, row.hand)):
-        raise ArgumentError("the functions are not defined there")
-    return other, recording, rows, close, name
+def first_that_works(
+    makes: Iterable[Callable[[], Pair]], setting: Setting = nullcontext, use: Callable[..., Any] = lambda *found: found
+) -> list[Any]:
+    """Return a list with what `use` gives for the first functions that take their data and give no nan or inf, if any.
+
+    `use` gets their case, and what `prepare` returns for it; by default these are in the list, as a tuple.
+    """
+    for make in makes:
+        with suppress(Exception), setting():  # they do not take other data, as sizes or labels that must fit
+            other = function_case(make())
+            prepared = prepare(other)
+            if all(np.isfinite(x).all() for row in prepared[1] for x in (other.output._data, row.true, row.hand)):
+                return [use(other, *prepared)]
+    return []
 
 
-def judge_other(make: Callable[[], Case] | None, numeric: bool) -> VerifyReport | None:
-    """Return the report on another case; None if it cannot be made, which must not end the check."""
-    try:
-        return judge(make(), numeric) if make else None
-    except Exception:
-        return None
+def judge_other(case: Case, make: Callable[[], Pair], **known: Any) -> VerifyReport | None:
+    """Return the report on the same functions elsewhere; None if they do not run there, which ends no check."""
+    with suppress(Exception):
+        return judge(replace(function_case(make()), factor=case.factor, **known))
+    return None
 
 
-def judge_nearby(case: Case, numeric: bool) -> VerifyReport | None:
+def judge_nearby(case: Case) -> VerifyReport | None:
     """Return the report with all inputs moved by a thousandth, once; None if they cannot be moved."""
-
-    def moved() -> Case:
-        assert case.moved
-        other = case.moved()
-        other.moved, other.factor = None, case.factor
-        return other
-
-    return judge_other(moved if case.moved else None, numeric)
+    if case.pair is None or case.moved:
+        return None
+    return judge_other(case, partial(moved_off, case.pair), moved=True)
 
 
 def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
@@ -383,12 +393,12 @@ def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
     return any(d.measure_again(row.hand / found.convention.of(row)) for row, d in fitting)
 
 
-def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeric: bool) -> VerifyReport:
+def off_the_kinks(report: VerifyReport, recording: Recording, case: Case) -> VerifyReport:
     """Return the report if rows are wrong and entries lie on kinks; move the inputs off the kinks if possible."""
     alone = sum(int(d.kinked.sum()) for d in case.differences), sum(d.gradient.size for d in case.differences)
     entries, size = recording.kinks.count() if recording.kinks else alone
     where = f"{entries:,} of {size:,} entries lie on a kink, where any value between the slopes on both sides is right"
-    nearby = judge_nearby(case, numeric)
+    nearby = judge_nearby(case)
     if nearby is None:
         if not recording.kinks or not all(row.status != WRONG_ROW or confined(row, recording) for row in report.rows):
             return report
@@ -403,7 +413,7 @@ def off_the_kinks(report: VerifyReport, recording: Recording, case: Case, numeri
 def left_open(report: VerifyReport, verdict: str, says: str, passes: bool) -> VerifyReport:
     """Return the report with a verdict for what this data leaves open."""
     report.left_open = verdict, says, passes
-    report.found.findings = []
+    report.findings = []
     for row in report.rows:
         if row.status == WRONG_ROW or row.numeric == TOO_COARSE:
             row.status = "left open, at a kink" if verdict == AT_KINK else "left open"
@@ -445,12 +455,7 @@ def prepare(case: Case) -> tuple[Recording, list[Row], Closeness, Callable[[Any]
         row = Row(label, x, values, notes=notes, slack=factor * case.slack.get(tensor, 0.0))
         row.true = recording.true.get(x, np.zeros(x.shape))  # zeros: the output does not depend on it
         row.size = recording.sizes.get(x, 0.0)
-        if not np.isfinite(row.true).all() and np.isfinite(row.hand).all() and row.hand.shape == row.true.shape:
-            by_numbers(row, recording)
         rows.append(row)
-    for row in rows:
-        if row.replaced:  # the sizes of its terms are nan; they are at least those of the other gradients
-            row.size = max(largest(other.true) for other in rows if np.isfinite(other.true).all())
     close = close.at_best(max(map(precision_of, case.hand.values())))
     if case.unrecorded:
         close = Closeness(max(close.rtol, NUMERIC.rtol), max(close.floor, NUMERIC.floor))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .cases import Case
 from .claims import GIVEN, NOT_FINITE, SHAPE, Row
 from .claims import WRONG as WRONG_ROW
 from .comparison import OK, TOO_COARSE, WRONG
@@ -21,42 +22,23 @@ AT_KINK = "AT A KINK"
 UP_TO = "RIGHT UP TO A FACTOR"
 MOST_LISTED = 4  # causes of one row
 LEADING = {"after the update"}  # kinds of causes that say more than the edit that mends them
-AXES = re.compile(r"axis (\d+)")
+APART = "Data whose sizes all differ, of numbers that are not 0, 1 or symmetric, may tell them apart."
 LINE = re.compile(r"[\w<>-]+(?:\.\w+)?:\d+")
 
 
 @dataclass(repr=False)
-class VerifyReport(Report):
+class VerifyReport(Report, Examined):
     """The result of `verify`: true if the gradients by hand are right."""
 
     head = ("gradient by hand", "shape", "off by", "numbers", "")
-    found: Examined
+    case: Case
     sizes: Sizes
-    wrong_ops: list[str]
-    numeric: bool
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    unrecorded: bool = False
-    factor: float | None = None
+    wrong_ops: list[str] = field(default_factory=list)
     # Looks for the edit that makes a gradient right.
     repair: Callable[[str, float], tuple[str, list[str]]] | None = None
-    missed: Sequence[str] = ()  # parameters whose gradients were stored, perhaps, and not found
     left_open: tuple[str, str, bool] | None = None  # if this data cannot tell: the verdict, why, and if it passes
-
-    @property
-    def rows(self) -> list[Row]:
-        """The gradients in the order in which backprop completes them."""
-        return self.found.rows
-
-    @property
-    def convention(self) -> Convention:
-        """The factors that all rows have."""
-        return self.found.convention
-
-    @property
-    def findings(self) -> list[Finding]:
-        """The rows that are wrong themselves, with their causes, in the order of backprop."""
-        return self.found.findings
 
     @property
     def verdict(self) -> str:
@@ -67,7 +49,7 @@ class VerifyReport(Report):
             return WRONG
         if self.left_open:
             return self.left_open[0]
-        return OK if self.convention.named or self.factor is not None else UP_TO
+        return OK if self.convention.named or self.case.factor is not None else UP_TO
 
     def __bool__(self) -> bool:
         if self.left_open and self.verdict == self.left_open[0]:
@@ -102,9 +84,9 @@ class VerifyReport(Report):
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
-        if self.unrecorded and row.numeric == TOO_COARSE:
+        if self.case.unrecorded and row.numeric == TOO_COARSE:
             return TOO_COARSE
-        if self.unrecorded or row.replaced:
+        if self.case.unrecorded:
             return WRONG if row.status in (WRONG_ROW, GIVEN, SHAPE, NOT_FINITE) else OK
         if row.slope is None:
             return "not checked"
@@ -123,15 +105,13 @@ class VerifyReport(Report):
             return [first, *dict.fromkeys(filter(None, said))]
         said += self.conventions()
         for i, finding in enumerate(self.findings):
-            said += explained(finding, self.convention, self.sizes, not i and (self.edited or not self.faults))
-        said += [instead_text(other) for other in self.found.instead]
-        if self.found.untried:
+            said += explained(finding, self.convention, not i and (self.edited or not self.faults))
+        said += [instead_text(other) for other in self.instead]
+        if self.untried:
             said.append(
-                f"The search for causes reached its budget, so these were not tried: {'; '.join(self.found.untried)}. "
+                f"The search for causes reached its budget, so these were not tried: {'; '.join(self.untried)}. "
                 "Smaller inputs allow more."
             )
-        if not self.numeric:
-            said.append("Not checked: whether the tape is right (numeric=True).")
         return [first, *dict.fromkeys(filter(None, said))]
 
     @property
@@ -141,7 +121,7 @@ class VerifyReport(Report):
 
     def headline(self) -> str:
         if self.verdict in (OK, UP_TO):
-            missed = f"; not checked: {', '.join(self.missed)}" if self.missed else ""
+            missed = f"; not checked: {', '.join(self.case.missed)}" if self.case.missed else ""
             return f"verify: OK, {counted(len(self.rows), 'gradient')} by hand, right{self.up_to()}{missed}"
         if self.verdict == TAPE:
             return "verify: TAPE WRONG"
@@ -156,7 +136,7 @@ class VerifyReport(Report):
         """Return the part of a sentence that says which common factor the gradients have, if nobody asked for it."""
         kinds = {row.leaf for row in self.rows}
         factors = {self.convention.leaves if leaf else self.convention.between for leaf in kinds} - {1.0}
-        if self.factor is not None or not factors:
+        if self.case.factor is not None or not factors:
             return ""
         if factors == {-1.0}:
             return " up to the sign"
@@ -256,7 +236,7 @@ def status(row: Row) -> str:
     return f"{row.status}, at a kink" if row.at_kink else row.status
 
 
-def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headline: bool) -> list[str]:
+def explained(finding: Finding, convention: Convention, in_headline: bool) -> list[str]:
     """Return the sentences on one wrong row, without what the headline already says."""
     row = finding.row
     if not row.fits:
@@ -280,7 +260,7 @@ def explained(finding: Finding, convention: Convention, sizes: Sizes, in_headlin
     said += [f"  - {cause.says}" for cause in finding.causes[:MOST_LISTED]]
     if len(finding.causes) > MOST_LISTED:
         said.append(f"  - and {len(finding.causes) - MOST_LISTED} more")
-    return [*said, apart(sizes)]
+    return [*said, APART]
 
 
 def first_difference(row: Row, convention: Convention) -> str:
@@ -290,9 +270,3 @@ def first_difference(row: Row, convention: Convention) -> str:
     given = f", given your {' and '.join(row.upstream)}" if row.upstream else ""
     index = f"[{', '.join(map(str, place))}]" if place else ""
     return f"{row.label}{index} is {number(row.hand[place])} by hand and should be {number(expected[place])}{given}."
-
-
-def apart(sizes: Sizes) -> str:
-    twice = [f"{size} is {places}" for size, places in sizes.items() if len(set(AXES.findall(places))) > 1]
-    reason = f" ({'; '.join(twice[:2])})" if twice else ""
-    return f"Data whose sizes all differ{reason}, of numbers that are not 0, 1 or symmetric, may tell them apart."

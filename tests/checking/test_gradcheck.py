@@ -91,14 +91,6 @@ def test_second_order_finds_what_the_first_cannot_see():
     assert "second derivatives" in str(report)
 
 
-@pytest.mark.parametrize(("name", "verdict"), [("a product", "OK"), ("many outputs", "OK"), ("a wrong rule", "WRONG")])
-def test_fast(name, verdict):
-    f, inputs, _ = VERDICTS[name]
-    report = gradcheck(f, *inputs, fast=True)
-    assert report.verdict == verdict
-    assert "goes unseen with a chance of" in str(report)
-
-
 def one_entry(place, by, shape=(40, 40)):
     """A square whose derivative is off in one entry."""
 
@@ -125,26 +117,6 @@ def test_one_entry_off_that_is_a_millionth_of_the_largest():
     report = gradcheck(lambda x: op(x).sum(), x)
     assert report.verdict == "WRONG"
     assert report.inputs[0].entries[0].index == (7, 8)
-
-
-def test_fast_names_the_entry_that_is_off():
-    op, x = one_entry((13, 29), 1e-3)
-    report = gradcheck(lambda x: op(x).sum(), x, fast=True)
-    assert report.verdict == "WRONG"
-    assert report.inputs[0].entries[0].index == (13, 29)
-
-
-@pytest.mark.slow
-def test_the_chance_of_missing_an_entry_is_what_it_says():
-    rng = np.random.default_rng(3)
-    x = rng.normal(size=100) * 10.0 ** rng.uniform(-6, 0, 100)
-    said = gradcheck(lambda x: (x * x).sum(), x, fast=True, rtol=1e-6).inputs[0].missed
-    unseen = 0
-    for entry in range(100):
-        op, _ = one_entry(entry, 1e-3)
-        unseen += gradcheck(lambda x, op=op: op(x).sum(), x, fast=True, rtol=1e-6).verdict != "WRONG"
-    assert 0.05 < said < 0.95
-    assert abs(unseen / 100 - said) < 0.03
 
 
 def test_wrong_names_the_op_its_tensor_and_the_line():
@@ -184,11 +156,6 @@ def test_inputs_and_gradients_are_left_alone():
     np.testing.assert_array_equal(before, W)
 
 
-def test_raise_on_failure_raises_the_report():
-    with pytest.raises(AssertionError, match=r"gradcheck: WRONG(.|\n)*wrong_square is where it goes wrong"):
-        gradcheck(lambda w: wrong_square(w).sum(), W, raise_on_failure=True)
-
-
 @pytest.mark.parametrize("name", VERDICTS)
 def test_reports_in_every_form(name):
     verdict, report = VERDICTS[name][2], report_on(name)
@@ -215,4 +182,3 @@ def test_a_network_with_many_corners_is_ok():
         return np.abs(np.dot(h, layers[-1])).sum()
 
     assert gradcheck(loss, *layers).verdict == "OK"
-    assert gradcheck(loss, *layers, fast=True).verdict == "OK"

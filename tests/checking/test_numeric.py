@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from micrograd_np.checking.finite_differences import BASE, EPS, Measured, UnitVectors, complex_slopes, estimate, slopes
+from micrograd_np.checking.finite_differences import BASE, EPS, Measured, UnitVectors, estimate, slopes
 
 # A function of one number, where, and its derivative there.
 SMOOTH = {
@@ -12,7 +12,6 @@ SMOOTH = {
     "log near its pole": (np.log, 1e-8, 1e8),
     "log of a large number": (np.log, 1e8, 1e-8),
     "sine": (np.sin, 1.0, np.cos(1)),
-    "sine of a large number": (np.sin, 1e8, np.cos(1e8)),
     "a fast sine": (lambda x: np.sin(3e4 * x), 0.3, 3e4 * np.cos(9e3)),
     "a sine with the step as its period": (lambda x: np.sin(2 * np.pi * x / BASE) * BASE, 0.0, 2 * np.pi),
     "cube": (lambda x: x**3, 0.0, 0.0),
@@ -78,18 +77,3 @@ def test_noise_widens_the_bar():
     bars = np.array([float(found.bar[0, 0]) for found in noisy])
     assert errors.max() > 1e-4
     assert np.mean(errors > bars) < 0.1
-
-
-def test_the_complex_step_has_no_cancellation():
-    point = np.array([1e-3, 1.0, 30.0])
-    found = complex_slopes(lambda x: np.exp(x).sum(keepdims=True), point, list(np.eye(3)))
-    np.testing.assert_allclose(found[:, 0], np.exp(point), rtol=1e-15)
-
-
-def test_a_function_that_refuses_complex_numbers_has_no_complex_step():
-    assert complex_slopes(np.cbrt, np.ones(1), [np.ones(1)]) is None
-
-
-def test_the_complex_step_is_not_believed_where_it_drops_the_imaginary_part():
-    found = at(lambda x: np.abs(x) ** 3, -2.0)
-    np.testing.assert_allclose(found.value, -12, rtol=1e-9)

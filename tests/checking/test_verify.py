@@ -87,7 +87,6 @@ def test_not_recognised_says_so_and_how_far_the_numbers_are_off(article):
     assert str(report).startswith("verify: WRONG at l1_delta: the cause is not recognised.")
     assert "l1_delta is off in all entries." in str(report)
     assert "your values divided by the right ones give between" in str(report)
-    assert "You used the slope" in str(report)
 
 
 def test_one_mistake_in_all_weights_is_one_cause(article):
@@ -101,25 +100,6 @@ def test_one_mistake_in_all_weights_is_one_cause(article):
     assert report.findings[0].causes[0].kind == "derivative left out"
     assert set(report.findings[0].causes[0].rows) == {"syn0", "syn1"}
     assert "syn0 follows from it" in str(report)
-
-
-@pytest.mark.parametrize(("move", "when"), [(0.05, "before the last update"), (-0.05, "after the next update")])
-def test_gradients_of_other_weights(move, when):
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
-    first, second = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
-
-    def recorded(v, w):
-        V, W = mg.Tensor(v, True, name="V"), mg.Tensor(w, True, name="W")
-        loss = ((np.tanh(x @ V) @ W - y) ** 2).sum()
-        return loss, mg.gradients(loss, [V, W])
-
-    loss, (dV, dW) = recorded(first, second)
-    stepped, gradients = recorded(first - abs(move) * dV, second - abs(move) * dW)
-    report = verify(stepped, {"V": dV, "W": dW}) if move > 0 else verify(loss, dict(zip("VW", gradients, strict=True)))
-    (finding,) = report.findings
-    assert [cause.kind for cause in finding.causes] == ["stale"]
-    assert f"of the weights {when}, which is 0.05 times the gradient away" in str(report)
 
 
 # Who is wrong.
@@ -166,7 +146,3 @@ def test_reports_in_every_form(article, wrong):
     assert [row["label"] for row in found["rows"]] == [row.label for row in report.rows]
     assert [finding["row"] for finding in found["findings"]] == ["l1_delta"] * wrong
     assert report._repr_html_().count("<tr>") == 7
-
-
-def test_without_numbers_says_what_was_not_established(article):
-    assert "Not checked: whether the tape is right" in str(verify(*article, numeric=False))

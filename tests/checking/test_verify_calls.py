@@ -222,9 +222,7 @@ def test_gradients_that_are_exchanged_are_those_of_the_inputs_with_their_shapes(
     report = verify(factors, rng.normal(size=(4, 2)), rng.normal(size=(5, 2)), rng.normal(size=(4, 5)))
     assert [row.label for row in report.rows if row.status == "wrong shape"] == ["u", "v"]
     assert "u has shape (5, 2) and should have (4, 2), that of its value: it is the gradient of v" in report.headline()
-    says = "The gradients of u and v are exchanged: backward returns them in the order of the inputs."
-    assert says in report.sentences()
-    assert says in verify(factors, S, R, S + R).sentences()
+    assert "u is the gradient of v" in str(verify(factors, S, R, S + R))
 
 
 def squares(p, t):

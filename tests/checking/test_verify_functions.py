@@ -293,18 +293,6 @@ def slope_of_erf(a):
 PART = rng.normal(size=(6, 4)), rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
 
 
-def test_what_is_recorded_is_named():
-    def backward(dout, cache):
-        x, v, w, _, h = cache
-        da = dout * slope_of_erf(h @ w)
-        dz = da @ w.T * (1 - h * h)
-        return dz @ v.T, x.T @ dz, h.T @ da
-
-    report = verify(half_recorded, backward, *PART)
-    assert report
-    assert "Recorded up to there: z, h." in str(report)
-
-
 def test_a_mistake_behind_the_part_that_is_recorded_is_not_looked_for_in_it():
     def backward(dout, cache):
         x, v, w, _, h = cache

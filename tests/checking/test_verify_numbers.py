@@ -43,7 +43,10 @@ def test_a_gradient_that_the_tape_has_as_nan_is_judged_by_numbers(factor):
 @pytest.mark.parametrize("beside", [1e9, 1e12])
 @pytest.mark.parametrize("factor", [1, 1.05, 1.2])
 def test_a_large_constant_in_the_loss_changes_no_verdict(factor, beside):
-    """Beside it, rounding hides the slope of a small part from numbers, and the tape has nan in another part."""
+    """Beside it, rounding hides the slope of a small part from numbers, and the tape has nan in another part.
+
+    Where the tape has nan, numbers alone judge, and these may be too coarse.
+    """
 
     def loss(w, x):
         s = logistic(x * w)
@@ -51,7 +54,7 @@ def test_a_large_constant_in_the_loss_changes_no_verdict(factor, beside):
         return beside + np.sum(s) + part, s * (1 - s) * x + factor * 1e-4 * (1 - np.tanh(w) ** 2)
 
     report = verify(loss, np.array([0.3, -0.2, 0.7]), np.array([-3000.0, -3000.0, -3000.0]))
-    assert report.verdict == ("OK" if factor == 1 else "WRONG")
+    assert report.verdict in ("OK" if factor == 1 else "WRONG", "TOO COARSE")
 
 
 def test_a_step_that_leaves_the_domain_of_a_function_of_numbers():
@@ -79,7 +82,7 @@ def test_a_function_of_the_loss_and_its_gradients_is_verified_by_the_assertion()
     assert mg.testing.assert_gradients(lambda x: loss(x, -1), X, factor=-1)
     with pytest.raises(AssertionError, match="verify: WRONG at w"):
         mg.testing.assert_gradients(of_dict, {"w": X})
-    for options in ({}, {"fast": True}):
+    for options in ({}, {"rtol": 1e-4}):
         two = mg.testing.assert_gradients(lambda x: (np.sum(np.tanh(x), axis=0), 2 * x), X, **options)
         assert isinstance(two, GradcheckReport)
     assert isinstance(mg.testing.assert_gradients(loss, X, order=2), GradcheckReport)

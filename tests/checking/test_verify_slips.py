@@ -103,7 +103,7 @@ def judged(network, slip, seed, right):
     """The outcome of a planted slip: named, not recognised, a factor throughout, or of no effect."""
     hand, loss = run(network, seed, slip)
     wrong = hand.rows
-    report = verify(loss, wrong, numeric=False)
+    report = verify(loss, wrong)
     changed = [row.label for row in report.rows if not np.allclose(wrong[row.label], right[row.label], 1e-9, 1e-12)]
     if not changed:
         assert report
