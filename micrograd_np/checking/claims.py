@@ -12,7 +12,9 @@ import numpy as np
 
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError
 from ..core.tensor import Tensor
+from ..ops.elementwise import add
 from ..ops.primitive import Elementwise
+from ..ops.products import dot, matmul
 from .replay import Recording, is_elementwise, sources
 
 Array = Any
@@ -185,17 +187,17 @@ def readings(key: Any, recording: Recording, named: Mapping[str, Sequence[Tensor
     known = {name: [x for x in tensors if x in nodes] for name, tensors in named.items()}
     known = {name: tensors for name, tensors in known.items() if tensors}
     lower = {name.lower(): tensors for name, tensors in reversed(list(known.items()))}
-    for names, wanted in ((known, key), (lower, key.lower())):
+    for names, wanted in ((known, key), (lower, key), (lower, key.lower())):
         for name, before in candidates(wanted):
-            for x in names.get(name, ()):
+            for x in names.get(name if names is known else name.lower(), ()):
                 # l1_delta, as in the usual blog posts, is l1_error * slope: the gradient of the pre-activation only.
                 itself = [] if key.lower().endswith("_delta") else [x]
                 return key, list(dict.fromkeys([preactivation(x), *itself])) if before else [x]
     for name, _ in candidates(key):
-        found = item_of(name, known) or (numbered(name, known) if name != key else [])
-        if not found and (z := OF_LAYER.fullmatch(name)):  # dz1, where only a1 has a name
-            found = numbered(z[1], known)[:1]
-        if found:
+        affixed = name != key and (numbered(name, known) or layer(name, recording, known))
+        if not affixed and (z := OF_LAYER.fullmatch(name)):  # dz1, where only a1 has a name
+            affixed = numbered(z[1], known)[:1]
+        if found := item_of(name, known) or affixed:
             return key, found
     close = difflib.get_close_matches(key, known, 3, 0.5)
     first = {x: name for name, tensors in reversed(list(known.items())) for x in tensors}
@@ -225,6 +227,21 @@ def numbered(name: str, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
     values = [x for x in found if x._parents]
     below = {preactivation(x) for x in values}
     return list(dict.fromkeys([*below, *values])) if len(below) == 1 else []
+
+
+def layer(word: str, recording: Recording, known: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """Return what `hidden` and `output` mean in a network of two layers: a pre-activation, and its activation."""
+    found = []
+    for node in recording.nodes:
+        if node.op in (dot, matmul) and any(not x._parents for x, _ in node._parents):
+            users = recording.users[node]
+            biased = len(users) == 1 and users[0].op is add and users[0].shape == node.shape
+            found.append(users[0] if biased and any(not x._parents for x, _ in users[0]._parents) else node)
+    place = {"hidden": 0, "output": 1}.get(word.lower())
+    if place is None or len(found) != 2:
+        return []
+    z = found[place]
+    return [z, *(x for xs in known.values() for x in xs if x is not z and x._parents and preactivation(x) is z)]
 
 
 def preactivation(tensor: Tensor) -> Tensor:

@@ -36,6 +36,7 @@ CLEARLY_WRONG = 10  # tolerances: a number is fitted only to a gradient that is 
 PER_NODE = 6_000  # one op costs as much time as this many entries
 # Kinds that any single number fits: they need several different ones, even if other data are tested, too.
 OF_NUMBERS = {"weight decay", "added"}
+FORWARD_IN_TIME = {"after the update", "stale"}  # kinds whose number is a learning rate, which is positive
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Hypothesis:
             part = site.change(partial(self.mistake.formula, **site.names, c=c))
             whole.gradients |= part.gradients
             whole.values |= part.values
+            whole.everywhere |= part.everywhere
             for node, ways in part.rules.items():
                 whole.rules[node] = whole.rules.get(node, {}) | ways
         return whole
@@ -248,7 +250,7 @@ def test(
         return None
     for factor in (k for k in factors if abs(k) == 1):
         number = fit_number(hypothesis, at, factor, budget)
-        if not number or (number < 0 and hypothesis.mistake.kind == "after the update"):  # a learning rate is positive
+        if not number or (number < 0 and hypothesis.mistake.kind in FORWARD_IN_TIME):
             continue
         found = replayed(hypothesis.change(number), at)
         if cause := confirmed(hypothesis, number, found, factor, at, close):

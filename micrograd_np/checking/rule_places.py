@@ -17,13 +17,16 @@ from ..ops.indexing import getitem
 from ..ops.primitive import Elementwise
 from ..ops.reductions import mean
 from ..ops.reductions import sum as total_of
-from .claims import Closeness, differ, parallel
+from .claims import RIGHT, Closeness, differ, parallel
+from .flat_function import nodes_of
+from .numeric_places import block_words
 from .replay import is_one_array
 from .suspicion import (
     CONTRACTIONS,
     MOST_SITES,
     MOST_USES,
     PRODUCTS,
+    PROVEN,
     STEP,
     Change,
     Edge,
@@ -37,6 +40,7 @@ from .suspicion import (
     other_forward,
     read,
     sloped,
+    unary,
 )
 
 Array = Any
@@ -62,6 +66,12 @@ def sent_by(edges: Sequence[Edge]) -> Callable[[Formula], Change]:
     first, *rest = edges
     nothing: dict[int | None, Way] = {edge.position: zeros_for(first.x) for edge in rest}
     return lambda formula: Change(rules={first.node: first.sent(formula).rules[first.node] | nothing})
+
+
+def functions(at: Suspicion) -> Iterator[Site]:
+    for edge in unary(at):
+        z = edge.node._data
+        yield at_edge(edge, at, edge.sent, {"z": z, "one": edge.pull(np.ones_like(z))})
 
 
 def powers(at: Suspicion) -> Iterator[Site]:
@@ -164,6 +174,23 @@ def other_gradients(at: Suspicion) -> Iterator[Site]:
                 if all(edge.node is not x and x in known for edge, x in pairs):
                     for edge, x in pairs:
                         yield at_other_gradient(edge, at, x, known[x], (at.line_of(edge.node), at.line_of(values[0])))
+
+
+def skipped_activations(at: Suspicion) -> Iterator[Site]:
+    """Yield rules that are given the gradient of an activation, and not that of the sum that it is a function of."""
+    for block in at.blocks:
+        if block.curved and np.all(block.slope):
+            below = nodes_of([block.x])
+            for edge in at.edges:
+                if (
+                    edge.node in below
+                    and edge.node.shape == block.x.shape
+                    and np.array_equal(at.base[edge.node], at.base[block.x])
+                ):
+                    words = {"other": at.called(block.z), "its": block_words(block, at)["its"]}
+                    site = at_edge(edge, at, edge.sent, {"pull": edge.pull, "s": block.slope}, **words)
+                    site.wide = None
+                    yield site
 
 
 def at_other_gradient(edge: Edge, at: Suspicion, other: Tensor, g: Array, line: Any = None) -> Site:
@@ -322,6 +349,16 @@ def read_weights(at: Suspicion) -> Iterator[Site]:
         yield from sites
         for site in sites if len(uses) > 1 else ():
             yield Site(site.names, site.words, site.change, "all", {"w": names})
+
+
+def all_weights(at: Suspicion) -> Iterator[Site]:
+    weights = [row for row in at.rows if row.leaf and row.fits]
+    # A learning rate is fitted: that of one number fits any mistake.
+    if any(row.status == RIGHT for row in at.rows) or sum(row.hand.size for row in weights) < PROVEN:
+        return
+    for x in (row.tensor for row in weights):
+        names = {"v": x._data, "h": at.hands[x], "t": at.recording.true[x]}
+        yield Site(names, {}, other_forward(x, everywhere=True), "all")
 
 
 def forward_values(at: Suspicion) -> Iterator[Site]:

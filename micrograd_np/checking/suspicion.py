@@ -375,20 +375,22 @@ class Change:
     """The difference between a wrong backward pass and the right one.
 
     `gradients` are added to cotangents. `rules` hold what a node sends to single arguments by position, or under None
-    to all. `values` stand for the node's own where rules above the row read them.
+    to all. `values` stand for the node's own where rules above the row read them, or everywhere.
     """
 
     gradients: dict[Tensor, Array] = field(default_factory=dict)
     rules: dict[Tensor, dict[int | None, Way]] = field(default_factory=dict)
     values: dict[Tensor, Array] = field(default_factory=dict)
+    everywhere: bool = False
 
     def overrides(self, at: Suspicion) -> dict[Tensor, Override]:
         """Return what the nodes with other rules send to their arguments."""
         found: dict[Tensor, Override] = {}
         if self.values:
-            above = {*at.inside, *at.above} - {*self.values}
+            inside = {*at.inside, *at.above}
             found = at.recording.reading(at.recording.again(self.values))
-            found = {x: way for x, way in found.items() if x in above}
+            if not self.everywhere:
+                found = {x: way for x, way in found.items() if x in inside and x not in self.values}
         for node, ways in self.rules.items():
             found[node] = ways[None] if None in ways else sending(node, ways)
         return found
@@ -454,9 +456,9 @@ def read(edges: Sequence[Edge], place: int) -> Callable[[Formula], Change]:
     return change
 
 
-def other_forward(node: Tensor) -> Callable[[Formula], Change]:
+def other_forward(node: Tensor, everywhere: bool = False) -> Callable[[Formula], Change]:
     """Return the change in which the formula gives the value of a node that the rules after it read."""
-    return lambda formula: Change(values={node: shaped(formula(), node._data)})
+    return lambda formula: Change(values={node: shaped(formula(), node._data)}, everywhere=everywhere)
 
 
 def sending(node: Tensor, ways: Mapping[int | None, Way]) -> Override:

@@ -102,6 +102,25 @@ def test_one_mistake_in_all_weights_is_one_cause(article):
     assert "syn0 follows from it" in str(report)
 
 
+@pytest.mark.parametrize(("move", "when"), [(0.05, "before the last update"), (-0.05, "after the next update")])
+def test_gradients_of_other_weights(move, when):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    first, second = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+
+    def recorded(v, w):
+        V, W = mg.Tensor(v, True, name="V"), mg.Tensor(w, True, name="W")
+        loss = ((np.tanh(x @ V) @ W - y) ** 2).sum()
+        return loss, mg.gradients(loss, [V, W])
+
+    loss, (dV, dW) = recorded(first, second)
+    stepped, gradients = recorded(first - abs(move) * dV, second - abs(move) * dW)
+    report = verify(stepped, {"V": dV, "W": dW}) if move > 0 else verify(loss, dict(zip("VW", gradients, strict=True)))
+    (finding,) = report.findings
+    assert [cause.kind for cause in finding.causes] == ["stale"]
+    assert f"of the weights {when}, which is 0.05 times the gradient away" in str(report)
+
+
 # Who is wrong.
 
 

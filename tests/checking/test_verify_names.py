@@ -34,6 +34,7 @@ NAMES = {
     "grads_W1": {"grads_W1": dw1, "gradient_b1": db1},
     "W1.grad": {"W1.grad": dw1, "W2.gradient": dw2},
     "D_W1": {"D_W1": dw1},
+    "hidden_delta": {"output_delta": dz2, "hidden_delta": dz1, "dW1": dw1},
     "delta_a1 of the pre-activation": {"delta_a2": dz2, "delta_a1": dz1, "dW1": dw1},
     "delta_a1 of the activation": {"delta_a2": da2, "delta_a1": da1, "dW1": dw1},
     "delta_a1 beside delta_z1": {"delta_a2": da2, "delta_z2": dz2, "delta_a1": da1, "delta_z1": dz1},
