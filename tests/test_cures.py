@@ -84,7 +84,7 @@ KEYWORDS = [
     ),
     (
         lambda p: mg.verify(np.sum, np.ones_like, p, eps=1e-6),
-        "verify has no argument 'eps'. It has output, given, gradient, numeric, strict, factor.",
+        "verify has no argument 'eps'. It has output, given, gradient, strict, factor.",
     ),
     (lambda p: mg.gradcheck(np.sum, p, atol=1e-6), "gradcheck has no argument 'atol'. Write rtol=."),
 ]
@@ -110,7 +110,8 @@ def test_the_arguments_that_are_meant_exist():
     functions = [mg.fit, mg.data.batches, mg.data.split, mg.verify, mg.gradcheck]
     functions += [each for room in (mg.nn, mg.optim) for each in vars(room).values() if isinstance(each, type)]
     known = {name for each in functions for name in inspect.signature(each).parameters}
-    assert {word for code in cures.ARGUMENTS.values() if "(" not in code for word in code.split()} <= known
+    meant = [code for code in cures.ARGUMENTS.values() if "(" not in code and code[0] != "~"]
+    assert {word for code in meant for word in code.split()} <= known
 
 
 CALLED = [(name, code) for name, code in (cures.CALLS | cures.ARGUMENTS).items() if "(" in code]

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from ..ops.dense import linear
 from ..ops.losses import softmax
-from ..ops.primitive import as_array
+from ..ops.primitive import Primitive, as_array, as_given
 from .init import Rng, drawn, xavier_uniform, zeros
 from .layers import Dropout, Linear
 from .module import Module
@@ -166,12 +166,20 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
 
 
 def hidden(mask: Any, name: str, scores: Any) -> Any:
-    """-inf where a mask of booleans is True; raise if it leaves a query no key at all, whose mean would be nan."""
+    """-inf where a mask of booleans is True."""
     if mask.dtype.kind not in "biu":
         raise ArgumentTypeError(f"{describe(mask, name)} must be booleans, True where no query may attend.")
+    return negative_infinity(with_keys(mask, name=name), scores)
+
+
+def _with_keys(mask: Any, name: str) -> Any:
+    """Return a mask; raise if it leaves a query no key at all, whose mean would be nan."""
     if mask.all(axis=-1).any():
         raise ArgumentError(f"a row of {name} is all True: a query that may attend to no key has no mean to take.")
-    return negative_infinity(mask, scores)
+    return mask
+
+
+with_keys = Primitive(_with_keys, None, bind=as_given, views=True, checks=True)
 
 
 def negative_infinity(mask: Any, scores: Any) -> Any:

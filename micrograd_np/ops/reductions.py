@@ -84,7 +84,7 @@ def where_chosen(a: Any, where: Any, fill: Any) -> Any:
         return a
     trace = current_context().trace
     if trace is not None and trace.is_plain(a):  # NumPy itself gives other last bits: a compiled function runs as it is
-        trace.spoil(f"where= adds up in an order of its own in {format_location(caller_location())}.")
+        trace.spoil(f"where= adds up in an order of its own in {format_location(caller_location())}. Give Tensors.")
     return np.where(np.broadcast_to(where, a.shape), a, fill)
 
 

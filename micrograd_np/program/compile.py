@@ -9,6 +9,7 @@ import re
 import threading
 import traceback
 import warnings
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -59,13 +60,14 @@ class Compiled:
 
     _guarded = ("function",)
     # So that its other attributes are what the user sets, as on a function.
-    __slots__ = (*("function", "backend", "kinds", "latest", "turns", "told"), "__dict__", "__weakref__")
+    __slots__ = (*("function", "backend", "kinds", "alike", "latest", "turns", "told"), "__dict__", "__weakref__")
 
     def __init__(self, function: Call, backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.backend = backend
         self.kinds: list[Kind] = []
+        self.alike: dict[Any, list[Kind]] = defaultdict(list)  # the same, by their outline
         self.latest: Callable[[Any, Any], Any] = misfit
         self.turns = threading.RLock()  # threads that make the first calls take turns
         self.told: set[str] = set()  # what was warned of
@@ -109,16 +111,21 @@ class Compiled:
 
     def known(self, args: Any, kwargs: Any) -> tuple[Kind | None, Runner | None]:
         """The kind of a call, and the program that serves it."""
-        kind = next((kind for kind in self.kinds if kind.fits(args, kwargs)), None)
+        alike = self.alike.get(outline(args, kwargs), ())  # of many kinds, those that may fit
+        kind = next((kind for kind in alike if kind.fits(args, kwargs)), None)
         return kind, kind.serving(args, kwargs) if kind else None
 
-    @following(None)
     def other(self, args: Any, kwargs: Any) -> Any:
         """A call that the latest program does not serve: another one does, or the function itself."""
         kind, runner = self.known(args, kwargs)
-        if runner is not None:
-            self.latest = runner.call
-            return runner.call(args, kwargs)
+        if runner is None:
+            return self.itself(kind, args, kwargs)
+        self.latest = runner.call
+        return runner.call(args, kwargs)
+
+    @following(None)
+    def itself(self, kind: Kind | None, args: Any, kwargs: Any) -> Any:
+        """A call that the function itself answers; it may be traced, too."""
         leaves = flatten((args, kwargs))[0]
         recorded = CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
         if (kind and kind.stopped) or recorded:
@@ -135,6 +142,7 @@ class Compiled:
                 self.stop(kind, "" if kind.is_plain else OWN_WAY)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
+                self.alike[outline(args, kwargs)].append(kind)
                 return result
             if runner := kind.serving(args, kwargs):
                 return runner.call(args, kwargs)
@@ -251,6 +259,12 @@ class Compiled:
 
 
 cures.install(Compiled, "Compiled")
+
+
+def outline(args: Any, kwargs: Any) -> Any:
+    """Return what tells most kinds of arguments apart at once: shapes, whole numbers, names."""
+    parts = (x.shape if isinstance(x, np.ndarray | Tensor) else x if type(x) is int else type(x) for x in args)
+    return (*parts, *kwargs)
 
 
 class Kind:

@@ -46,7 +46,14 @@ CURES = {
     "a copy by copy or pickle": "Write t.copy().",
     "the hash": "Look it up before the call, and give what was found as an argument.",
     "an index": "Write mg.take(array, index, axis=0) for array[index].",
-    "conversion to an array": "Leave it out, for arguments are Tensors here; or convert before, and give the array.",
+    "conversion to an array": (
+        "Leave it out, for arguments are Tensors here; or convert before, and give the array. If v[:] = values writes "
+        "into an array of yours, hold that in a Tensor and write v.assign(values)."
+    ),
+    "t[index] = values": (
+        "Write t.assign(values) for all of a Tensor; for a part of it np.where(chosen, values, t), or t + "
+        "mg.scatter(values, index, shape=t.shape)."
+    ),
 }
 
 
@@ -135,7 +142,7 @@ class Trace:
         """Stop where numbers of NumPy's round in another way, or `x &= y` writes into an array and makes a Tensor."""
         where = caller_location()
         if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
-            self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {here()}.")
+            self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {here()}. Give a Tensor instead.")
         elif op in REBOUND and node.shape and operator_at(where)[-1:] == "=":
             self.spoil(f"{op.name} writes into an array: {here()}. Write x = x & y for x &= y.")
 

@@ -45,7 +45,7 @@ def test_a_gradient_that_the_tape_has_as_nan_is_judged_by_numbers(factor):
     [(1e9, 1, "TOO COARSE"), (1e9, 1.05, "TOO COARSE"), (1e9, 1.2, "WRONG"), (1e12, 1, "TOO COARSE")],
 )
 def test_numbers_beside_a_large_constant_are_called_too_coarse(beside, factor, verdict):
-    """Where the tape has nan, numbers alone judge, and rounding beside a large constant hides a small part from them."""
+    """Numbers alone judge, as the tape has nan; rounding beside a large constant hides a small part from them."""
 
     def loss(w, x):
         s = logistic(x * w)

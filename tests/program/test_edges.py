@@ -5,7 +5,7 @@ import pytest
 
 import micrograd_np as mg
 
-from .bits import same
+from .bits import bits, same
 
 X, S = np.array([[1.0, -2.0], [3.0, 0.5]]), np.array(0.3)
 STACK = np.arange(24.0).reshape(2, 3, 4)
@@ -42,6 +42,17 @@ def test_a_range_is_checked_at_each_call():
     with pytest.raises(ValueError, match="probabilities from 0 to 1"):
         loss(np.full(50, 3.0))
     loss(np.full(50, 0.25))
+
+
+def test_a_mask_of_booleans_is_checked_at_each_call():
+    attend = mg.nn.MultiheadAttention(4, 2, batch_first=True, rng=np.random.default_rng(0))
+    compiled = mg.compile(lambda x, mask: attend(x, x, x, key_padding_mask=mask)[0].detach())
+    x, mask = np.ones((2, 3, 4)), np.array([[0, 0, 1], [0, 0, 0]], bool)
+    for hidden in (mask, mask, mask, ~mask[::-1] & mask):
+        assert bits(compiled(x, hidden)) == bits(attend(x, x, x, key_padding_mask=hidden)[0])
+    assert len(compiled.programs) == 1
+    with pytest.raises(ValueError, match="a row of key_padding_mask is all True"):
+        compiled(x, ~mask)
 
 
 def test_a_weight_used_twice_in_a_checkpoint():
