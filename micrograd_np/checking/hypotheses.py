@@ -238,9 +238,12 @@ def test(
 
     The factors are common ones, which all gradients of the user may have. `confirmed` tells what other rows must show.
     """
+    slack = max(1e-6, 100 * close.floor)
     if not hypothesis.mistake.fitted:
         change = hypothesis.change()
-        if rules_out(projections(change, at), at, factors, max(1e-6, 100 * close.floor)) or not budget.spend():
+        if rules_out(projections(change, at), at, factors, slack):
+            return None
+        if not budget.spend():
             return None
         found = replayed(change, at)
         size = float(np.max(np.abs(at.row.expected), initial=0))
@@ -249,12 +252,14 @@ def test(
     if difference_proves_nothing(hypothesis, at, close):
         return None
     for factor in (k for k in factors if abs(k) == 1):
-        number = fit_number(hypothesis, at, factor, budget)
-        if not number or (number < 0 and hypothesis.mistake.kind in FORWARD_IN_TIME):
+        if no_number_fits([projections(hypothesis.change(c), at) for c in (0.0, 1.0, 2.0)], at, factor, slack):
             continue
-        found = replayed(hypothesis.change(number), at)
-        if cause := confirmed(hypothesis, number, found, factor, at, close):
-            return cause
+        number = fit_number(hypothesis, at, factor, budget)
+        if number and (number > 0 or hypothesis.mistake.kind not in FORWARD_IN_TIME) and budget.spend():
+            found = replayed(hypothesis.change(number), at)
+            cause = confirmed(hypothesis, number, found, factor, at, close)
+            if cause:
+                return cause
     return None
 
 
@@ -298,6 +303,26 @@ def rules_out(found: Sequence[tuple[float, float]], at: Suspicion, factors: Sequ
         # An empty `found` rules out nothing; else there is one entry for each direction.
         for wanted, (value, size) in zip(wanted_along(at), found, strict=bool(found))
     )
+
+
+def no_number_fits(found: Sequence[Sequence[tuple[float, float]]], at: Suspicion, factor: float, slack: float) -> bool:
+    """Return whether no number can fit: the gradient is linear in it, and two directions ask for different numbers.
+
+    This costs three dot products, and a fit costs many backward passes.
+    """
+    if not all(found):
+        return False
+    numbers = []
+    for wanted, *values in zip(wanted_along(at), *found, strict=False):
+        (zero, size_zero), (one, size_one), (two, size_two) = values
+        allowed = slack * (size_zero + size_one + size_two + abs(wanted))
+        if not abs(two - 2 * one + zero) <= allowed:  # not linear, or nan: nothing can be said
+            return False
+        if abs(one - zero) <= allowed:
+            return bool(abs(wanted / factor - zero) > allowed)
+        numbers.append(((wanted / factor - zero) / (one - zero), allowed / abs(one - zero)))
+    (first, first_error), (second, second_error) = numbers  # at.tangents has two directions
+    return bool(abs(first - second) > (1 + abs(first)) * (first_error + second_error))
 
 
 def replayed(change: Change, at: Suspicion) -> dict[Tensor, Any]:

@@ -264,10 +264,7 @@ def judge(case: Case) -> VerifyReport:
     if found.findings and on_kinks:
         return off_the_kinks(report, recording, case)
     if found.findings and not case.unrecorded and (where := lost_digits(recording, report)):
-        with suppress(Exception):  # there are no functions, or they cannot be measured
-            if numbers := judge(case_of_numbers(case)):
-                return numbers
-        return left_open(report, TOO_COARSE, where, False)
+        return by_numbers_alone(case) or left_open(report, TOO_COARSE, where, False)
     if report and (where := vague_entries(case, rows, found.convention)):
         nearby = judge_nearby(case)
         return left_open(report, TOO_COARSE, where, nearby is not None and nearby.verdict == OK)
@@ -276,7 +273,7 @@ def judge(case: Case) -> VerifyReport:
         unsure = not report.wrong_ops and any(row.numeric == TOO_COARSE for row in rows)
         if unsure and case.pair:  # does the output depend on an input that the graph misses?
             if not (recording.kinks or Kinks(recording)):
-                return judge(case_of_numbers(case))
+                return by_numbers_alone(case) or report
             nearby = judge_nearby(case)
             return report if nearby is None or nearby else nearby
     return report
@@ -384,6 +381,13 @@ def judge_nearby(case: Case) -> VerifyReport | None:
     if case.pair is None or case.moved:
         return None
     return judge_other(case, partial(moved_off, case.pair), moved=True)
+
+
+def by_numbers_alone(case: Case) -> VerifyReport | None:
+    """Return the report without the graph; None if there are no functions, or their derivatives cannot be measured."""
+    with suppress(Exception):
+        return judge(case_of_numbers(case))
+    return None
 
 
 def look_again(case: Case, rows: Sequence[Row], found: Examined) -> bool:
