@@ -1,4 +1,4 @@
-"""A case: what `verify` compares, an output with its graph, and the gradients by hand of values in it.
+"""A case is what `verify` compares: an output with its graph, and gradients by hand of values in this graph.
 
 If the forward pass cannot be recorded, the graph is one op, and finite differences give its derivative.
 """
@@ -37,9 +37,9 @@ class Case:
     """An output, the gradients by hand, and what is known of both."""
 
     output: Tensor
-    gradient: Any
-    hand: Mapping[Any, Any]
-    name: Name
+    gradient: Any  # of the loss with respect to the output; None if the output is the loss
+    hand: Mapping[Any, Any]  # gradients by hand, by tensor or label
+    name: Name  # returns the name of a tensor
     variables: Mapping[str, Tensor] = field(default_factory=dict)
     factor: float | None = None  # a common factor of all gradients by hand; None if any factor is allowed
     notes: list[str] = field(default_factory=list)
@@ -51,16 +51,19 @@ class Case:
     slack: Mapping[Tensor, Array] = field(default_factory=dict)  # the error bars of finite differences
     guesses: list[str] = field(default_factory=list)  # how backward was called, if its names leave this open
     pair: Pair | None = None  # the user's functions
-    among: Collection[Slot] = ()  # their slots with a gradient by hand
-    moved: bool = False  # off kinks
-    frame: Any = None  # the user's, from which a recorded output was given
+    among: Collection[Slot] = ()  # slots of the user's functions that have a gradient by hand
+    moved: bool = False  # the inputs were moved away from kinks
+    frame: Any = None  # the frame of the user that called verify with a recorded output
 
 
 def graph_case(output: Tensor, hand: Mapping[Any, Any], gradient: Any) -> Case:
-    """Return the case of a recorded output with gradients under tensors or names."""
+    """Return the case of a recorded output; `hand` has the gradients by hand, by tensor or name."""
     frame = user_frame()
     every = {**frame.f_globals, **frame.f_locals}
-    paths = dict(path for name, x in every.items() if name[:1] != "_" for path in inside(name, x))
+    paths: dict[str, Any] = {}
+    for name, x in every.items():
+        if not name.startswith("_"):
+            paths.update(inside(name, x))
     variables = {name: x for name, x in {**every, **paths}.items() if isinstance(x, Tensor)}
     factor = None if gradient is None else 1.0
     return Case(output, gradient, hand, live(Names()), variables, factor, frame=frame)
@@ -94,8 +97,8 @@ def function_case(pair: Pair) -> Case:
         try:
             case = recorded(pair, played, slots, form)
             break
-        except NotRecorded as reason:
-            why = why or reason
+        except NotRecorded as error:
+            why = why or error  # the reason of the first attempt
     else:
         case = numeric(pair, played, why)
     # Backward is not given the gradient of the loss, so it may differ from ours by a common factor, such as 1/n.
@@ -110,32 +113,35 @@ def function_case(pair: Pair) -> Case:
         case.notes.append(f"What was returned fits several inputs, and is taken for the gradient of {taken_for}.")
     if len(pair.ways) > 1:
         case.guesses.append(f"{called(pair.backward)} was called as {pair.described(pair.ways[pair.way])}.")
-    case.guesses += [f"{pair.failed}."] if pair.failed else []
+    if pair.failed:
+        case.guesses.append(f"{pair.failed}.")
     case.notes += pair.without_gradient(played.hand)
     case.missed = [*pair.inputs_without(played.hand), *(slot.label for slot in pair.missed(played.hand))]
     return case
 
 
-# Other cases of the same functions. Some are given as what makes their functions, for those who need them.
+# Other cases of the same functions. Some are returned as callables, so that a pair is made only if it is needed.
 
 
 def special_inputs(case: Case) -> Iterator[tuple[str, Callable[[], Pair], bool]]:
-    """Yield in what the inputs are special, the same functions at others, and whether these surely make sense.
+    """Yield (why, make, is_valid) for each way in which the inputs are special.
 
-    Special are arrays that hold one number, and the number of samples.
+    `why` says what is special: an array holds one number everywhere, or there are few samples. `make` returns the same
+    functions at other inputs. `is_valid` is True if these inputs are sure to make sense to the functions.
     """
     pair, among = case.pair, case.among
     if pair is None:
         return
     if constant := [slot for slot in pair.slots if slot in among and is_constant(slot.value)]:
-        why = f"{' and '.join(slot.label for slot in constant)} hold{'s' * (len(constant) == 1)} one number everywhere"
+        hold = "holds" if len(constant) == 1 else "hold"
+        why = f"{' and '.join(slot.label for slot in constant)} {hold} one number everywhere"
         yield why, partial(with_variety, pair, constant), True
     for why, make in of_more_samples(pair, among):
         yield why, make, False
 
 
 def on_other_data(case: Case, pair: Pair | None, **how: Any) -> list[Callable[[], Pair]]:
-    """Return what makes the functions, or copies of them, on other data of the same kind, with a second choice."""
+    """Return two callables that give the functions, or copies of them, on other data; the second, on data nearby."""
     return [partial(elsewhere, pair, case.among, near=near, **how) for near in (False, True)] if pair else []
 
 
@@ -177,8 +183,8 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     if not played.seeded:
         return [], []
     function = called(pair.backward or pair.forward)
-    once, twice = hand_arrays(played), hand_arrays(again)
-    if not equal_gradients(once, twice):
+    once, second = hand_arrays(played), hand_arrays(again)
+    if not equal_gradients(once, second):
         return [], [f"{function} gave other numbers when it was called again: does it add to what it stored before?"]
     times = hand_arrays(pair.play(scale=-4.0))
     if equal_gradients(times, once, -4.0):
@@ -187,7 +193,8 @@ def linearity(pair: Pair, played: Played, again: Played) -> tuple[list[str], lis
     if not [g.shape for g in times] == [g.shape for g in zero] == [g.shape for g in once]:
         return [f"{function}(-4 * dout) does not give gradients of the same shapes as {function}(dout)"], []
     off = [h.label for h, a, b in zip(played.hand, times, once, strict=True) if not equal_gradients([a], [b], -4.0)]
-    times_less_zero, once_less_zero = ([g - g0 for g, g0 in zip(each, zero, strict=True)] for each in (times, once))
+    times_less_zero = [g - g0 for g, g0 in zip(times, zero, strict=True)]
+    once_less_zero = [g - g0 for g, g0 in zip(once, zero, strict=True)]
     if equal_gradients(times, once):
         says = "it does not use it. Multiply by dout"
     elif equal_gradients(times, once, 4.0):
@@ -206,6 +213,7 @@ def hand_arrays(played: Played) -> list[Array]:
 
 
 def equal_gradients(a: Sequence[Array], b: Sequence[Array], factor: float = 1.0) -> bool:
+    """Return whether all of a are `factor` times those of b, up to rounding."""
     return len(a) == len(b) and all(
         x.shape == y.shape and np.allclose(x, factor * y, 1e-7, 1e-12 * largest(y), equal_nan=True)
         for x, y in zip(a, b, strict=True)
@@ -258,10 +266,10 @@ def weighted_sum(outputs: Sequence[Any], cotangents: Sequence[Array], name: Name
     for i, (x, g) in enumerate(zip(outputs, cotangents, strict=True)):
         if isinstance(x, Tensor) and x.requires_grad:
             label = name(x) or str(i)
-            product = x * g
-            total = product.sum()
-            product.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
-            product._created_at = total._created_at = x._created_at  # reports name the user's line, not this one
+            weighted = x * g
+            total = weighted.sum()
+            weighted.name, total.name = f"the output {label} (times its gradient)", f"the output {label}"
+            weighted._created_at = total._created_at = x._created_at  # reports name the user's line, not this one
             parts.append(total)
     found: Tensor = sum(parts[1:], parts[0])
     return found
@@ -291,7 +299,8 @@ def reason(error: Exception) -> str:
     if not lines:
         return said
     name, text = lines[-1].filename.rsplit("/", 1)[-1], lines[-1].line
-    return f"{said} ({name}:{lines[-1].lineno}{': ' * bool(text)}{text})"
+    code = f": {text}" if text else ""
+    return f"{said} ({name}:{lines[-1].lineno}{code})"
 
 
 # Gradients by hand against finite differences.
@@ -339,6 +348,7 @@ def differences(pair: Pair, played: Played, slot: Slot, hand: Array) -> Differen
 
 
 def weighed(outputs: Sequence[Any], played: Played) -> Any:
+    """Return the sum of all outputs, each times its cotangent; it takes plain numbers, `weighted_sum` takes Tensors."""
     pairs = zip(outputs, played.cotangents, strict=True)
     return sum(np.sum(np.asarray(plain(x), dtype=float) * g) for x, g in pairs)
 

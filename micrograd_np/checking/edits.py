@@ -38,8 +38,8 @@ from .syntax import (
     written,
 )
 
-MOST_OPERANDS = 24  # that each edit is tried with
-MOST_LISTS = 16  # whose entries are tried at the steps of loops
+MOST_OPERANDS = 24  # operands that each edit is tried with
+MOST_LISTS = 16  # lists whose entries are tried, with the variables of loops as their index
 MOST_COUNT = 10_000  # the largest integer that an edit may use: with a larger one, a loop could take too long
 CUT = re.compile(r"\(?[-:, \d]*:[-:, \d]*\)?")  # indices of numbers, with a slice, such as (:, :2)
 NUMBERS = ("f", "c", "i", "u", "b")  # kinds of dtypes
@@ -63,7 +63,9 @@ SUMS = ((2, "X - Y"), (2, "Y - X"), (2, "X + Y"), (2, "1 + Y * X"))  # what may 
 PRODUCTS = ((0, "X + Y * Z"), (0, "X - Y * Z"), (1, "X + 2 * Y * Z"), (1, "X - 2 * Y * Z"))  # for a right side X
 # The same arrays without their first or last entries, as weights without the bias.
 PARTS = ("X[1:]", "X[:-1]", "X[:, 1:]", "X[:, :-1]")
+# For a term X, with a single integer Y.
 COUNTS = ((2, "X / Y"), (2, "X * Y"), (3, "X / (Y * Y)"), (3, "X / np.sqrt(Y)"))
+# For a term X, with an array or list Y.
 LENGTHS = ((2, "X / len(Y)"), (2, "X * len(Y)"))
 MASKED = ((2, "X * Y"), (2, "X * Y[:, None]"))  # with a mask Y
 # For a term X, with an operand Y that does not broadcast, or a vector that belongs to the rows of a matrix.
@@ -74,7 +76,7 @@ JOINED_BY_AXES = (
 
 
 class Edits:
-    """The edits of a function's statements and expressions, but for those in statements that are `fixed`.
+    """The edits of a function's statements and expressions, except in nodes whose id is in `fixed`.
 
     The likelier an edit, the lower its rank: first what changes one sign, operator, axis or index.
     """
@@ -95,7 +97,8 @@ class Edits:
         lists = [ast.unparse(x) for x in operands if self.kind(x)[0] == "list"]
         entries += [f"{x}[{step}]" for x in lists[:MOST_LISTS] for step in self.steps]
         operands = list({ast.unparse(x): x for x in (*operands, *map(template, entries))}.values())
-        # Operands of floating-point numbers; the first of them, unused ones before all; and those with axes.
+        # values: all floating-point operands. operands: the first MOST_OPERANDS of these, unused ones first. lengths:
+        # operands with axes, for len(X), plain names first.
         self.values = [x for x in operands if self.shape(x) is not None]
         self.operands = sorted(self.values, key=lambda x: not self.is_unused(x))[:MOST_OPERANDS]
         with_axes = [x for x in operands if self.kind(x)[0] and self.kind(x)[1]]
@@ -133,10 +136,10 @@ class Edits:
         text = ast.unparse(node)
         if text not in self.known:
             self.known[text] = "", ()
-            # It may read what there is only inside a loop, or be no value.
+            # The expression may read a variable that exists only inside a loop, or may have no value: it stays unknown.
             with contextlib.suppress(Exception), np.errstate(all="ignore"):
                 found = eval(text, dict(self.variables))
-                if isinstance(found, list | tuple | dict):  # times a number, it would be a longer list
+                if isinstance(found, list | tuple | dict):  # no array: a list times a number is a longer list
                     self.known[text] = "list" if isinstance(found, list) else "", (len(found),)
                 elif (value := np.asarray(found)).dtype.kind not in "iu" or np.all(np.abs(value) <= MOST_COUNT):
                     self.known[text] = value.dtype.kind, value.shape
@@ -149,18 +152,20 @@ class Edits:
     def ranked(self) -> Iterator[Edit]:
         """Yield all edits; those of statements that do not use the cotangent (dout) get a rank of one more."""
         pending: list[tuple[Node, int]] = [(self.definition, 0)]
-        for parent, penalty in pending:  # which grows
+        for parent, penalty in pending:  # the loop appends children to it
             if isinstance(parent, ast.Assign | ast.AugAssign) and self.cotangents:
                 penalty = int(not self.uses_cotangent(parent))
             for field, value in ast.iter_fields(parent):
                 if parent is self.definition and field != "body":  # not its parameters and decorators
                     continue
                 if field == "target":
-                    pending += [(value, penalty)] * isinstance(value, ast.Subscript)
+                    if isinstance(value, ast.Subscript):
+                        pending.append((value, penalty))
                     continue
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.edit_block(parent, field, value)
-                for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                children = enumerate(value) if isinstance(value, list) else [(None, value)]
+                for index, child in children:
                     if may_be_edited(child) and id(child) not in self.fixed:
                         pending.append((child, penalty))
                         for rank, new in self.instead_of(child, parent, field):
@@ -175,7 +180,7 @@ class Edits:
         yield from self.take_other_indices(node)
 
     def replace_integer(self, node: Node, in_formula: bool) -> Iterator[tuple[int, Any]]:
-        """Yield another index, count, mask, length or value in the place of a number, or one more or less."""
+        """Yield another index, count, mask, length or value in the place of a number; or the number plus or minus 1."""
         text, kind = ast.unparse(node), self.kind(node)
         if isinstance(node, ast.Constant) and type(node.value) is int:
             yield from ((2, step) for step in self.steps.values())
@@ -247,11 +252,15 @@ class Edits:
             fits = shape is None or fits_into(part, shape) or fits_into(shape, part)
             of_rows = len(part or ()) == 1 and len(shape or ()) == 2
             earlier = 2 if self.is_unused(other) else int(part == shape)
-            yield from joined(node, JOINED * fits + JOINED_BY_AXES * (of_rows or not fits), [other], -earlier)
+            forms = (*(JOINED if fits else ()), *(JOINED_BY_AXES if of_rows or not fits else ()))
+            yield from joined(node, forms, [other], -earlier)
         for mask in self.masks:
             part = self.kind(mask)[1]
             of_rows = len(part) == 1 and len(shape or ()) == 2
-            yield from joined(node, MASKED[:1] * fits_into(part, shape) + MASKED[1:] * of_rows, [mask])
+            if fits_into(part, shape):
+                yield from joined(node, MASKED[:1], [mask])
+            if of_rows:
+                yield from joined(node, MASKED[1:], [mask])
 
     def scale_by_size(self, node: Node) -> Iterator[tuple[int, Any]]:
         """Yield a value times, and divided by, a length or a count."""
@@ -283,7 +292,7 @@ class Edits:
         return bool(names_of_variables(node) & self.cotangents)
 
     def edit_statement(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield a statement with two values or slices exchanged, with others wherever they stand, and other targets."""
+        """Yield a statement with two values or slices exchanged, another value everywhere, or another target."""
         if not isinstance(node, ast.Assign | ast.AugAssign | ast.Return | ast.Expr):
             return
         values, _ = self.read_in(node)
@@ -306,14 +315,14 @@ class Edits:
         return dict(read), Counter(text for text, _ in read)
 
     def replace_everywhere(self, node: Node) -> Iterator[tuple[int, Any]]:
-        """Yield a node with another value wherever one stands that it has several times, as r for a in a * (1 - a)."""
+        """Yield a node in which a value that occurs several times is replaced everywhere, as a by r in a * (1 - a)."""
         values, count = self.read_in(node)
         for text, value in values.items():
             if count[text] == 1:
                 continue
             others = [x for x in self.values if self.kind(x) == self.kind(value) and ast.unparse(x) != text]
             if isinstance(value, ast.Name) and self.is_integer(value):
-                others += [written("X * Y", value, stride) for stride in self.counts]  # of an index
+                others += [written("X * Y", value, stride) for stride in self.counts]  # an index times a stride
             if isinstance(value, ast.Subscript):
                 others += [x for _, x in other_subscripts(value)]
             yield from ((1, partial(filled, node, {text: x})) for x in others)
@@ -336,7 +345,8 @@ class Edits:
         index = getattr(target, "slice", ast.Slice())
         parts = index.elts if isinstance(index, ast.Tuple) else [index]
         known = [self.kind(x) for x in parts if not isinstance(x, ast.Slice)]
-        if any(kind in ("i", "u") and shape for kind, shape in known) or (known and ("", ()) in known):
+        # An array of integers, or an index that is not known, may name an entry twice.
+        if any(kind in ("i", "u") and shape for kind, shape in known) or ("", ()) in known:
             array, sign = ast.unparse(target.value), "-" if isinstance(getattr(node, "op", None), ast.Sub) else ""
             text = ast.unparse(target)[len(array) + 1 : -1]
             text = f"np.s_[{text}]" if ":" in text else text
@@ -367,5 +377,5 @@ class Edits:
 def joined(
     node: Node, forms: Sequence[tuple[int, str]], operands: Sequence[Node], later: int = 0
 ) -> Iterator[tuple[int, Any]]:
-    """Yield forms of a node X and each of some operands Y."""
+    """Yield each form of a node X with each operand Y; `later` is added to the rank."""
     return ((rank + later, partial(written, form, node, x)) for x in operands for rank, form in forms)

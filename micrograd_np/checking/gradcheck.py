@@ -38,7 +38,7 @@ Array = Any
 Function = Callable[..., Any]
 
 RTOL = 1e-5
-ROUNDED = 100  # rounding errors of terms that cancel, which are no mistake
+ROUNDED = 100  # a difference of this many rounding errors is no mistake where large terms cancel
 
 
 @answering
@@ -50,7 +50,7 @@ def gradcheck(
 ) -> GradcheckReport:
     """Compare the derivatives that f's graph gives with finite differences of f's values.
 
-    Errors are relative to max(|entry|, 1e-6 of the input's largest). The report is true for OK and KINK.
+    Errors are relative to max(|entry|, 1e-6 of the input's largest entry). bool(report) is True for OK and KINK.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def gradcheck(
     Raises
     ------
     TypeError
-        If no input, or one that f computes with, holds floating-point numbers.
+        If no input holds floating-point numbers, or f computes with an input that holds other numbers.
 
     Examples
     --------
@@ -87,20 +87,21 @@ def gradcheck(
         weighted = report.outputs > 1
         report = check(derivative(f), f, inputs, rtol).as_second_order()
         report.weighted = weighted
-    if order == 2 and report.verdict == KINK:
+    elif order == 2 and report.verdict == KINK:
         report.suspects.append("Second derivatives were not checked: there are none at a kink.")
     return report
 
 
 def with_parameters(module: Any, inputs: tuple[Any, ...]) -> tuple[Function, tuple[Any, ...]]:
-    """Return a module as a function of its parameters and inputs, and both; the module itself stays as it is."""
+    """Return a function of a module's parameters and inputs, and the tuple of both; the module is not changed."""
     known = dict(module.named_parameters())
     # Results of an earlier call, such as self.h, belong to a graph, and deepcopy would refuse them.
     held = (x for part in module.modules() for x in flatten(vars(part))[0])
     former = {id(x): x.detach() for x in held if isinstance(x, Tensor) and x.op is not None}
 
     def f(parameters: Mapping[str, Any], *given: Any) -> Any:
-        return copy.deepcopy(module, former | {id(x): parameters[name] for name, x in known.items()})(*given)
+        replaced = former | {id(x): parameters[name] for name, x in known.items()}
+        return copy.deepcopy(module, replaced)(*given)  # deepcopy takes these in place of the originals
 
     own = inspect.signature(module.forward).parameters.values()
     first = inspect.Parameter("parameters", inspect.Parameter.POSITIONAL_ONLY)
@@ -110,13 +111,15 @@ def with_parameters(module: Any, inputs: tuple[Any, ...]) -> tuple[Function, tup
 
 
 def check(f: Function, called: Function, inputs: Any, rtol: float) -> GradcheckReport:
+    """Compare f's derivatives with finite differences. `called` is the user's function: f, or f is its gradient."""
     problem = Problem(f, inputs, called)
     if not problem.repeats():
         blank = [Judged(problem.names[i], x.shape, NONDETERMINISTIC, 0) for i, x in problem.points.items()]
         return GradcheckReport(blank, rtol)
     jacobian = problem.jacobian()
     found = [check_input(problem, i, jacobian[i], rtol) for i in problem.checked]
-    if any(x.verdict == WRONG for x in found):  # unless terms cancel, and a rounding error is left
+    if any(x.verdict == WRONG for x in found):
+        # Where large terms cancel, a rounding error is left that looks wrong: compare again and allow for it.
         least = {i: ROUNDED * problem.eps * terms for i, terms in problem.terms(jacobian).items()}
         found = [
             check_input(problem, i, jacobian[i], rtol, least[i]) if x.verdict == WRONG else x
@@ -128,8 +131,8 @@ def check(f: Function, called: Function, inputs: Any, rtol: float) -> GradcheckR
         report.suspects = [where]
     if report.verdict == WRONG:
         report.suspects = suspects(problem.nodes, RTOL) or suspects(problem.nodes, min(rtol, RTOL))
-    if not all(np.isfinite(graph).all() for graph in jacobian.values()):
-        report.suspects = [where for where in [problem.first_nan_rule()] if where] or report.suspects
+    if not all(np.isfinite(graph).all() for graph in jacobian.values()) and (where := problem.first_nan_rule()):
+        report.suspects = [where]
     if faults := nonlinear(problem.nodes):
         report.suspects = faults
         for judged in report.inputs:
@@ -138,7 +141,7 @@ def check(f: Function, called: Function, inputs: Any, rtol: float) -> GradcheckR
 
 
 def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
-    """Return sentences on ops whose rule b is not linear: b(-4 g) must be -4 b(g); as 4 is 2**2, nothing rounds."""
+    """Return sentences on ops with a rule b that is not linear: b(-4 g) must be exactly -4 b(g) (4 is 2**2)."""
     found: list[str] = []
     seen: dict[Any, int] = defaultdict(int)
     for node in nodes:
@@ -148,7 +151,7 @@ def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
         g = signed(np.random.default_rng(0), node.shape).astype(node._data.dtype)
         for position, rule in rules_of(node):
             if not is_float(node._values[position]):
-                continue  # several outputs in one
+                continue  # the argument holds all outputs of an op that has several
             with np.errstate(all="ignore"):
                 first, times = (rule(k * g, node._data, *node._values, **node.params) for k in (1, -4))
             if hasattr(first, "dtype") and not np.allclose(times, -4 * first, 1e-4, equal_nan=True):
@@ -159,7 +162,7 @@ def nonlinear(nodes: Sequence[Tensor]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-SHOWN = 5
+SHOWN = 5  # derivatives of an input, at most
 
 
 def check_input(problem: Problem, i: int, graph: Array, rtol: float, least: Any = 0.0) -> Judged:
@@ -167,9 +170,9 @@ def check_input(problem: Problem, i: int, graph: Array, rtol: float, least: Any 
     what, symmetric = problem.measured(i), False
     held = compare(what, UnitVectors(what.x, range(what.x.size)), graph, tolerances(graph, rtol, least))
     if held.verdict == WRONG and reads_one_triangle(problem, i):
-        directions = [
-            (square + square.T).ravel() / 2 for square in np.eye(what.x.size).reshape(-1, *problem.points[i].shape)
-        ]
+        # f takes the input to be symmetric: compare in symmetric directions only, where both entries of a pair move.
+        units = np.eye(what.x.size).reshape(-1, *problem.points[i].shape)
+        directions = [(unit + unit.T).ravel() / 2 for unit in units]
         both = np.array(directions) @ graph
         again = compare(what, directions, both, tolerances(both, rtol, least))
         symmetric = again.verdict != WRONG
@@ -204,6 +207,7 @@ def worst(where: Array, errors: Array) -> list[tuple[int, int]]:
 
 
 def entry(shape: tuple[int, ...], row: int, k: int, held: Comparison) -> Entry:
+    """Return the numbers of one derivative for the report: of output k with respect to an entry of the input."""
     index, found = tuple(map(int, np.unravel_index(row, shape))), held.found
     numbers = [float(x[row, k]) for x in (held.graph, found.value, found.uncertainty, found.left, found.right)]
     return Entry(index, k if held.graph.shape[1] > 1 else None, *numbers)
@@ -234,12 +238,12 @@ def weights(y: Any) -> Array:
     return signed(np.random.default_rng(0), np.shape(y)) if np.size(y) > 1 else np.ones(np.shape(y))
 
 
-ENOUGH = 3
-LARGE = 400
+ENOUGH = 3  # faults that are shown; and nodes of each op that `nonlinear` checks
+LARGE = 400  # entries of an argument: of more, so many are chosen at random
 
 
 def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
-    """Return sentences on what is wrong with single ops, the first op first."""
+    """Return sentences on what is wrong with single ops, in the order of the graph; at most ENOUGH."""
     faults = (check_rule(node, position, rule, rtol) for node in nodes for position, rule in rules_of(node))
     found: dict[str, None] = {}
     for fault in filter(None, faults):
@@ -251,7 +255,7 @@ def suspects(nodes: Sequence[Tensor], rtol: float) -> list[str]:
 
 def rules_of(node: Tensor) -> Iterator[tuple[int, Rule]]:
     """Yield the argument positions that a gradient is passed to, each with its rule."""
-    edges = iter(node._parents)
+    edges = iter(node._parents)  # (parent, rule) for these positions only, in the same order
     for position, x in enumerate(node.args):
         if isinstance(x, Tensor) and x.requires_grad and node.op.rules[position] is not None:
             yield position, fitted(next(edges)[1], position, node.op.broadcasts)

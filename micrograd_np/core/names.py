@@ -23,8 +23,9 @@ ARTICLE = ENGINE + "article" + os.sep
 
 
 # A library's variables are not the user's names: inside `copy.deepcopy(loss)`, the tensor is called x.
-LIBRARIES = (os.path.dirname(os.__file__) + os.sep, os.path.dirname(np.__file__) + os.sep, "<frozen")
-GENERATED = "<guard of "  # the engine's own code without a file, of the calls of compiled functions
+NUMPY = os.path.dirname(np.__file__) + os.sep
+LIBRARIES = (os.path.dirname(os.__file__) + os.sep, NUMPY, "<frozen")
+GENERATED = "<guard of "  # begins the file name of generated code that checks the calls of compiled functions
 INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
 
 
@@ -33,7 +34,7 @@ class InternalFiles(dict[str, bool]):
 
     def __missing__(self, filename: str) -> bool:
         engine = filename.startswith((ENGINE, GENERATED)) and not filename.startswith(ARTICLE)
-        installed = filename.startswith(INSTALLED) and not filename.startswith(LIBRARIES[1])
+        installed = filename.startswith(INSTALLED) and not filename.startswith(NUMPY)
         self[filename] = engine or (filename.startswith(LIBRARIES) and not installed)
         return self[filename]
 
@@ -50,7 +51,7 @@ def user_frame() -> FrameType:
 
 
 def caller_location(depth: int = 2) -> Location:
-    """Return where the user's code is now: the code object and the instruction, not the frame, which holds values.
+    """Return where the user's code is now: the code object and the instruction. A frame would keep values alive.
 
     The search starts `depth` calls up, as the user's code cannot be nearer.
     """
@@ -65,7 +66,7 @@ def caller_location(depth: int = 2) -> Location:
 def format_location(where: Location) -> str:
     """Return a location as text, such as `file.py:12: loss = np.sum(e * e)`; the cell of a notebook has no file."""
     code, instruction = where
-    positions = list(code.co_positions())[instruction // 2]
+    positions = list(code.co_positions())[instruction // 2]  # an instruction takes two bytes
     number = positions[0] or code.co_firstlineno
     text = linecache.getline(code.co_filename, number).strip()
     file = "cell" if "ipykernel_" in code.co_filename else os.path.basename(code.co_filename)
@@ -73,7 +74,7 @@ def format_location(where: Location) -> str:
 
 
 def printable(text: str) -> str:
-    """Return the text with control characters, terminal escapes and marks of direction escaped, as `repr` does.
+    """Return the text with control characters, terminal escapes and text-direction marks escaped, as `repr` does.
 
     A name may come from a file, and must not move the cursor, or show other text than it holds.
     """
@@ -105,29 +106,31 @@ class Names:
     """Names by the id of values; it keeps the values alive, so that no other value gets the same id."""
 
     def __init__(self) -> None:
-        self.modules: dict[int, tuple[str, str]] = {}  # what holds the module, and the path from there
-        self.holders: dict[str, dict[int, str]] = {}  # by path, what holds each module or value with this path
+        self.modules: dict[int, tuple[str, str]] = {}  # by id of a tensor or part: its module, and the path from it
+        self.holders: dict[str, dict[int, str]] = {}  # by path: for each value with this path, the name of its module
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
         self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
-        # By op: its variable, and a name such as h_3 if a line made several.
+        # By id of a value: its variable, and a name such as h_3 if the line made several values.
         self.bound: dict[int, tuple[str, str]] = {}
         self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
         self.runs: dict[str, dict[int, int]] = {}  # the runs of modules with the same name
         self.held: list[Any] = []
 
     def __call__(self, value: Any) -> str | None:
+        """Return the best name of a value, or None if it has no name."""
         given = value.name if is_tensor(value) else None
         key = id(value)
         variable, (bound, numbered) = self.variables.get(key), self.bound.get(key, ("", ""))
-        if variable == bound:  # the line in a loop that made this value made others, too: h is h_3
+        if variable == bound:  # a line in a loop made several values of this name: use h_3, not h
             variable = numbered
         return given or self.in_module(key) or variable or self.paths.get(key) or numbered or self.row(value)
 
     def restrict_to_graph(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
         """Use the variables of a graph's source; from now on, a path is ambiguous only among modules of this graph."""
         self.graph = set(map(id, values))
-        for call in {entry for op in ops for entry in op.scope if not isinstance(entry, str)}:
+        calls = {entry for op in ops for entry in op.scope if not isinstance(entry, str)}
+        for call in calls:
             self.graph.add(id(call()))  # the entry of a module's call is a weak reference to the module
         self.bound = bound
 
@@ -181,7 +184,7 @@ class Names:
         label = f"{path}: {kind}" if path else kind
         runs = self.runs.setdefault(label, {})
         number = runs.setdefault(id(call), len(runs) + 1)
-        if hasattr(module, "_state_names"):
+        if hasattr(module, "_state_names"):  # a recurrent cell
             return f"{label}, step {number}"
         return label if number == 1 else f"{label}, run {number}"
 
@@ -191,7 +194,7 @@ class Names:
         found.setdefault(id(value), name)
 
     def add_module(self, holder: str, module: Any) -> None:
-        """Add the paths of a module's tensors and parts; a variable's name for the module replaces that of a list."""
+        """Add the paths of a module's tensors and parts; a variable as `holder` replaces a path such as layers[0]."""
         for method in ("named_parameters", "named_tensors", "named_modules"):
             for path, part in getattr(module, method, list)():
                 self.held.append(part)
@@ -264,18 +267,19 @@ def named_parts(path: str, value: Any) -> Variables:
     return [(f"{path}.{name}", part) for name, part in attributes.items() if name[:1] != "_"]
 
 
-def is_users_class(kind: type) -> bool:
-    module = sys.modules.get(kind.__module__)
-    return kind.__module__ == "__main__" or is_users_file(getattr(module, "__file__", None) or "<frozen")
+def is_users_class(cls: type) -> bool:
+    """Return whether a class is defined in the user's code; a class of a module without a file is not."""
+    module = sys.modules.get(cls.__module__)
+    return cls.__module__ == "__main__" or is_users_file(getattr(module, "__file__", None) or "<frozen")
 
 
 @functools.cache
-def libraries() -> tuple[str, ...]:
-    import sysconfig
+def library_prefixes() -> tuple[str, ...]:
+    """Return what the file names of installed and generated code begin with."""
+    import sysconfig  # only if names are asked for: the import takes time
 
     return (
         "<frozen",
-        "<entry of ",
         "<compiled ",
         *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")},
     )
@@ -284,12 +288,12 @@ def libraries() -> tuple[str, ...]:
 @functools.cache
 def is_users_file(filename: str) -> bool:
     """Return whether a file is the user's own, whose variables name values: not the package's, and not installed."""
-    library = filename.startswith(libraries()) and not filename.startswith(ARTICLE)
+    library = filename.startswith(library_prefixes()) and not filename.startswith(ARTICLE)
     return not INTERNAL[filename] and not library
 
 
 def live(names: Names, ops: Iterable[Any] = ()) -> Names:
-    """Add the variables of the user's frames on the stack: first of those that made ops; the outermost first."""
+    """Add the variables of the user's frames on the stack: those that made `ops` first, and outer before inner ones."""
     codes = {id(op._created_at[0]) for op in ops if getattr(op, "_created_at", None)}
     stack = traceback.walk_stack(sys._getframe(1))
     found = [frame for frame, _ in stack if is_users_file(frame.f_code.co_filename)][::-1]
@@ -301,14 +305,14 @@ def live(names: Names, ops: Iterable[Any] = ()) -> Names:
 
 
 def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
-    """Return a function's result, and the names that values had while it ran; names of outer functions come first."""
+    """Run a function; return its result and the names that values had in it. Names of outer functions come first."""
     return watched(functools.partial(function, *args, **kwargs))
 
 
 def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
     """Do the same as `watch`, but keep only the last `kept` calls of each function, to save memory.
 
-    The name of an inner function's argument is used for leaves only: of a computed value, the expression says more.
+    An argument of an inner function names leaves only: a computed value is better described by its expression.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}
@@ -326,11 +330,13 @@ def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, 
                 for name, value in frame.f_locals.items()
                 if not stack or passed.get(name) is not value or getattr(value, "op", None) is None
             ]
-            graph = any(getattr(value, "op", None) is not None for _, value in variables)
-            calls = found.setdefault((frame.f_code, graph), deque(maxlen=kept))
+            # Calls with results of ops are counted apart, so that calls without any do not push them out.
+            has_results = any(getattr(value, "op", None) is not None for _, value in variables)
+            calls = found.setdefault((frame.f_code, has_results), deque(maxlen=kept))
             calls.append((len(stack), next(numbers), variables))
 
     before: Any = sys.getprofile()
+    # A profiler in C is no callable that could be set again: leave it, and note no names.
     if before is None or callable(before):
         sys.setprofile(note)
     try:

@@ -29,7 +29,7 @@ class Parameter(Tensor):
     Parameters
     ----------
     data : array_like
-        The first values, floating-point numbers; copied.
+        The initial values: floating-point numbers, which are copied.
     name : str, optional
         The name for errors and pictures; without it, the path in the module, such as `layers.0.weight`.
     dtype : dtype, optional
@@ -52,6 +52,7 @@ class Call(weakref.ref):  # type: ignore[type-arg]
     """One call of a module, in the scope of the ops that it runs: pictures draw each call as a group."""
 
     __slots__ = ()
+    # Two calls of one module are two calls: a weak reference alone would be equal to another of the same module.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -81,11 +82,11 @@ class Module:
     """
 
     training: bool = True
-    # The names of attributes below which no plain Tensor is state, and the paths of plain Tensors that are parameters.
-    # Both are replaced, never changed, so that a shallow copy of a module keeps its own.
+    # _transient: names of attributes whose plain Tensors are not state. _trained: paths of plain Tensors that are
+    # parameters. Both sets are replaced, never changed, so that a shallow copy of a module keeps its own.
     _transient: frozenset[str] = frozenset()
     _trained: frozenset[str] = frozenset()
-    _is_ours = False  # of this package: no line of the user's comes between its call and its ops
+    _is_ours = False  # the class is part of this package, so its forward holds no line of the user's
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -97,7 +98,7 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()
-        where = context.where or caller_location() if self._is_ours else None
+        where = (context.where or caller_location()) if self._is_ours else None
         inside = enter_call(context, (*context.scope, Call(self)), where)
         try:
             output = self.forward(*args, **kwargs) if kwargs else self.forward(*args)
@@ -134,12 +135,16 @@ class Module:
 
     def _is_running(self) -> bool:
         """True during a call of this module, or of a module that contains it."""
-        running = [entry() for entry in current_context().scope if isinstance(entry, Call)]
+        running = [entry() for entry in current_context().scope if isinstance(entry, Call)]  # their modules
         # A module that `forward` creates has no parent yet. Tensors that its constructor sets are its state.
+        # The first test is for speed: most often the module runs itself, and nothing has to be walked.
         return any(part is self for part in running) or any(part is self for x in running for _, part, _ in walk(x))
 
     def _role(self, path: str, tensor: Tensor) -> type[Tensor] | None:
-        """Parameter, or Tensor for a buffer, or None: the role of a Tensor at a path among the attributes."""
+        """Return the role of the Tensor at a path: Parameter, or Tensor for a buffer, or None.
+
+        A leaf that needs a gradient is remembered as a parameter, also for the time after it is frozen.
+        """
         if isinstance(tensor, Parameter):
             return Parameter
         name, *below = path.split(".", 1)
@@ -202,7 +207,7 @@ class Module:
         return self.train(False)
 
     def freeze(self, frozen: bool = True) -> Module:
-        """Keep the parameters from training, or let them train again; returns the module.
+        """Exclude the parameters from training, or include them again; returns the module.
 
         Parameters
         ----------
@@ -229,7 +234,7 @@ class Module:
         Parameters
         ----------
         set_to_none : bool
-            Whether `.grad` is None again; with False it becomes zeros.
+            True sets each `.grad` to None; False fills those that exist with zeros.
         """
         clear_gradients(self.parameters(), set_to_none)
 
@@ -276,12 +281,12 @@ class Module:
     def __repr__(self) -> str:
         return value_text(self)
 
-    _default_repr = __repr__  # where it is overridden, value_text asks for the module's own text
+    _default_repr = __repr__  # value_text compares with it: a class with another __repr__ is shown by that one
 
 
 def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
     """Set gradients to None, or those that are there to zeros."""
-    if set_to_none and not tracing():  # a trace is to be told
+    if set_to_none and not tracing():  # a trace has to record the write, which only `.grad = ...` does
         for p in parameters:
             p._grad = None
         return
@@ -310,6 +315,7 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
     their role. The walk is a loop, not a recursion: only memory limits how deep models may be nested.
     """
     seen: set[int] = set()
+    # Path and value; the innermost module that holds it, and the path from there.
     stack: list[tuple[str, Any, Any, str]] = [("", root, None, "")]
     while stack:
         path, value, owner, local = stack.pop()
@@ -317,7 +323,7 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
             continue
         seen.add(id(value))
         if isinstance(value, Tensor):
-            role = owner._role(local, value) if owner else Tensor
+            role = owner._role(local, value) if owner is not None else Tensor
             if role:
                 yield path, value, role
             continue
@@ -336,7 +342,7 @@ def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
 
 @no_grad()
 def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write a state into tensors of the same names, shapes and dtypes; or nothing, and list what differs."""
+    """Write a state into tensors of the same names, shapes and dtypes; or write nothing and raise with what differs."""
     given = {name: as_array(values) for name, values in state.items()}
     if wrong := sorted(mismatches(tensors, given)):
         raise ArgumentError("\n  ".join([f"this state does not fit {owner}; nothing was changed.", *wrong]))
@@ -344,16 +350,17 @@ def load(owner: str, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         tensor.data = given[name]
 
 
-# Kinds of values that take each other's place; None is a place for any of them.
+# Values of one kind may replace each other. Where ours is None, any value may be loaded.
 PLAIN: dict[str, Any] = {"True or False": bool, "a number": (int, float, complex), "a text": str, "None": type(None)}
 
 
 def mismatches(
     ours: Any, given: Any, at: tuple[Any, ...] = (), opened: Callable[[Any, Any], Any] = lambda value, other: value
 ) -> Iterator[str]:
-    """Lines on what is missing, what is unknown, what is of another shape or dtype, and what cannot be written to.
+    """Yield lines on what is missing, unknown, of another kind, shape or dtype, or read-only.
 
-    `opened(value, other)` returns the parts of an object that has a state, by name, and any other value as it is.
+    `opened(value, other)` returns the parts of an object that has a state, by name, and any other value as it is;
+    `other` is what the value is compared with.
     """
     mine, theirs = opened(ours, given), opened(given, ours)
     if isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
@@ -406,14 +413,14 @@ def torch_names(model: Any) -> dict[str, str]:
     return names
 
 
-# Modules as text: a line or an indented few, and a table with the shapes of the outputs.
+# Modules as text: one line or several indented ones, and a table with the shapes of the outputs.
 
 WIDTH = 100
 DEEPEST = 20  # levels of nesting that are shown; a much deeper text would exceed Python's recursion limit
 
 
 def call_text(name: str, parts: list[str], brackets: str = "()") -> str:
-    """Return the parts in brackets, on one line if they fit, else one on each line."""
+    """Return a name and its parts in brackets: all on one line if they fit, else each part on its own line."""
     line = f"{name}{brackets[0]}{', '.join(parts)}{brackets[1]}"
     if len(line) <= WIDTH and "\n" not in line:
         return line
@@ -436,6 +443,7 @@ def value_text(value: Any, around: tuple[Any, ...] = ()) -> str:
     if isinstance(value, dict):
         entries = [f"{printable(str(key))}: {value_text(part, inside)}" for key, part in value.items()]
         return call_text("", entries, "{}")
+    # A part that is no module, or a module with a text of its own.
     if around and type(value).__repr__ is not getattr(type(value), "_default_repr", None):
         return getattr(value, "__name__", None) or getattr(value, "name", None) or repr(value)
     if sum(isinstance(each, Module) for each in around) >= DEEPEST:
@@ -463,7 +471,7 @@ def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
 
 @no_grad()
 def output_shapes(model: Any, inputs: list[Any]) -> dict[str, str]:
-    """Run a copy of the model in evaluation; return the output shape of each part by its path."""
+    """Run a copy of the model in evaluation mode; return the output shape of each part, by path."""
     model = copy.deepcopy(model).eval()
     shapes: dict[str, str] = {}
 

@@ -1,4 +1,4 @@
-"""Checks of arguments: each refusal names the argument, says what it must be, and shows what it was."""
+"""Checks of arguments: each error names the argument, says what it must be, and shows what it was."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def instance_of(cls: type) -> Kind:
 def of_class(cls: type) -> str:
     """The name of a class with its article: `an Adam`, `an SGD`, `a Linear`."""
     name = cls.__name__
-    return f"{'an' if name[0] in ('AEFHILMNORSX' if name[:2].isupper() else 'AEIOaeio') else 'a'} {name}"
+    spelled = name[:2].isupper()  # as SGD: its first letter is said by its name, "ess"
+    vowels = "AEFHILMNORSX" if spelled else "AEIOaeio"
+    return f"{'an' if name[0] in vowels else 'a'} {name}"
 
 
 def is_floating(dtype: Any) -> bool:
@@ -76,7 +78,7 @@ AXIS = Kind("a whole number", Integral)
 # The kind of an argument by its name, which means the same in all layers, schedules and functions.
 KINDS: dict[str, Kind] = {
     "approximate": one_of("none", "tanh"),
-    "dtype": Kind("one of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
+    "dtype": Kind("of floating-point numbers, such as float or 'float32'", object, is_floating, ArgumentTypeError),
     "factor": Kind("a number above 0 and below 1", Real, lambda x: 0 < x < 1),
     "ignore_index": Kind("a label", Integral),
     "loss": FUNCTION._replace(text="a function, such as mg.nn.mse_loss"),
@@ -119,7 +121,7 @@ def validate(owner: Any, /, **arguments: Any) -> None:
 
 
 def checked(function: F) -> F:
-    """Decorate a function or an `__init__`: a call raises unless its arguments are what `checked_arguments` checks."""
+    """Decorate a function or an `__init__`: each call first checks its arguments with `checked_arguments`."""
     signature = inspect.signature(function)
     is_init = function.__name__ == "__init__"
 
@@ -132,7 +134,10 @@ def checked(function: F) -> F:
 
 
 class Checked:
-    """A base of classes whose `__init__` is checked; that of a user's subclass has names of its own, and is not."""
+    """A base class that checks the `__init__` of the package's subclasses.
+
+    KINDS does not hold for the names in a user's subclass: there, only a wrong call is answered.
+    """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -142,7 +147,7 @@ class Checked:
 
 
 def checked_arguments(owner: Any, signature: inspect.Signature, args: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """The arguments by name; each is its default, or of the kind that its name has in KINDS, if it has one."""
+    """Return the arguments by name; raise unless each is its default, or what KINDS or LEAST asks of its name."""
     try:
         given = signature.bind(*args, **options).arguments
     except TypeError:
@@ -158,14 +163,13 @@ def checked_arguments(owner: Any, signature: inspect.Signature, args: Any, optio
 def require(owner: Any, kind: Kind, /, **arguments: Any) -> None:
     """Raise TypeError or ValueError unless each argument is of the kind; the owner is an object or its name."""
     for name, value in arguments.items():
-        is_number = getattr(value, "shape", None) == () and not isinstance(value, kind.types)
-        plain = value.item() if is_number else value
+        is_single = getattr(value, "shape", None) == () and not isinstance(value, kind.types)  # an array of one number
+        plain = value.item() if is_single else value
         is_flag = isinstance(plain, bool | np.bool_)
         fits = isinstance(plain, kind.types) and (kind is FLAG or not is_flag)
         if not fits or not kind.holds(plain):
-            raise (kind.error if fits else ArgumentTypeError)(
-                f"{name_of_owner(owner)}: {name} must be {kind.text}, not {in_words(value)}."
-            )
+            error = kind.error if fits else ArgumentTypeError
+            raise error(f"{name_of_owner(owner)}: {name} must be {kind.text}, not {in_words(value)}.")
 
 
 def name_of_owner(owner: Any) -> str:
@@ -184,9 +188,9 @@ def in_words(value: Any) -> str:
 
 
 def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None = None, axis: int = -1) -> Any:
-    """x as an array; raise unless it holds numbers, of the dtype of the layer's weight, and so many features."""
+    """x as an array; raise unless it holds numbers, has this many features, and fits the dtype of the weight."""
     given, x = x, as_array(x)
-    values = as_ndarray(x)  # its attributes cost a third of a Tensor's
+    values = as_ndarray(x)  # to read its attributes takes a third of the time that a Tensor's take
     shape = values.shape
     if values.dtype.kind not in "biufc":
         cure = " Does the layer or function before it end in a return?" if given is None else ""
@@ -204,7 +208,7 @@ def checked_input(layer: Any, x: Any, weight: Any = None, features: int | None =
 
 
 def check_dtype(layer: Any, x: Any, weight: Any) -> None:
-    """Raise if NumPy would promote the layer's output to another dtype than that of its weight."""
+    """Raise if NumPy would give the layer's output another dtype than its weight has."""
     if x.dtype.kind != "c" and np.result_type(x.dtype, weight.dtype) != weight.dtype:
         raise ArgumentTypeError(
             f"{describe(x, 'x')} in a {type(layer).__name__} of {weight.dtype} weights: all that follows would be "

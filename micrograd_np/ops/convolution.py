@@ -1,8 +1,8 @@
 """Sliding windows of signals and images: pooling, convolutions, and the transposes of both.
 
-The windows of a signal or an image overlap unless the stride is large enough, so each entry may lie in several. The
-rows therefore go through the entries of the kernel (*taps*), of which there are few: over all windows, each meets a
-slice of the array with a stride, which NumPy copies, adds or compares at once.
+The windows of a signal or an image overlap unless the stride is large enough, so one entry may lie in several windows.
+The rows loop over the entries of the kernel (*taps*), which are few, and not over the windows, which are many. Over all
+windows, one tap meets a slice of the array with a stride. NumPy copies, adds or compares this slice in one call.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .primitive import Bound, D, Part, Primitive, as_array, example, remembered
 
 Sizes = tuple[int, ...]
 
-ORDERS = {1: "(N, C, L)", 2: "(N, C, H, W)"}  # of the axes of x, by how many of them a kernel moves along
-# Arguments that are one number, or one for each axis that a kernel moves along, and the least that each may be.
+ORDERS = {1: "(N, C, L)", 2: "(N, C, H, W)"}  # the axes of x, for a kernel that moves along 1 or 2 of them
+# The least value of each argument that is one number, or one number for each axis that a kernel moves along.
 LEAST = {"padding": 0, "output_padding": 0} | dict.fromkeys("kernel kernel_size stride dilation output_size".split(), 1)
 
 
@@ -30,7 +30,7 @@ def each_axis(axes: int, **given: Any) -> dict[str, Sizes]:
 
 
 def one_per_axis(what: str, value: Any, axes: int, owner: str = "") -> Sizes:
-    """Return one whole number for each axis; raise if there are others. `owner` is a layer's name, for the message."""
+    """Return a whole number for each axis; raise if `value` does not give them. The message names the layer `owner`."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
     begin = f"{owner}: {what}" if owner else what
     if len(values) != axes:
@@ -53,10 +53,11 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
 
 
 def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, **how: Sizes) -> None:
-    """Raise unless the number of windows follows from the array's shape, as the rules compute one from the other."""
+    """Raise unless the array has `found` windows along each axis: the rules compute one shape from the other."""
     steps = count_steps(shape, kernel, **how)
     if found != steps:
-        raise ShapeError(f"a kernel of {kernel} entries has {steps} windows in {shape} with {how}, not {found}.")
+        given = ", ".join(f"{name} {sizes}" for name, sizes in how.items())
+        raise ShapeError(f"a kernel of {kernel} entries, {given}, has {steps} windows in {shape}, not {found}.")
 
 
 def tap_indices(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
@@ -100,8 +101,8 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     axes = len(shape)
     kernel, steps = y.shape[:axes], y.shape[-axes:]
     check_steps(steps, shape, kernel, stride=stride, padding=padding, dilation=dilation)
-    wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
-    z = np.zeros((*y.shape[axes:-axes], *wide), y.dtype, like=y)
+    wide_shape = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
+    z = np.zeros((*y.shape[axes:-axes], *wide_shape), y.dtype, like=y)
     for tap, where in tap_indices(kernel, steps, stride, dilation):
         z[where] += y[tap]
     return z[unpadded_index(shape, padding)] if any(padding) else z
@@ -137,8 +138,9 @@ overlap_add: Part = Part(
 )
 
 
-# Pooling. A small step of x does not change which entries are the largest. So the rule that sends a cotangent to them
-# is linear, and its transpose takes the mean of the entries there. Equal entries share equally, as in np.max.
+# Pooling. A small step of x does not change which entries are the largest. So max_pool_input, which sends each
+# cotangent to the largest entries, is linear in the cotangent. Its transpose, max_pool_mean, takes the mean of the same
+# entries. Equal entries share equally, as in np.max.
 
 
 def lowest(dtype: np.dtype[Any]) -> float | int:
@@ -158,28 +160,29 @@ def _max_pool(x: Any, kernel: Sizes, **how: Sizes) -> Any:
 def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any], Any]:
     """Return masks of the largest entries, one for each entry of the kernel, and how many there are in each window.
 
-    The count is 0 where z is nan: a cotangent divided by it and multiplied by False is nan for the whole window.
+    Where z is nan, no entry equals it and the count is 0. A cotangent divided by 0 is inf or nan, and times False it is
+    nan: so the whole window gets nan.
     """
     chosen = [seen == z for seen in tap_views(x, kernel, lowest(x.dtype), **how)]
-    few = np.int8 if len(chosen) < 128 else np.int32  # a small integer: to divide by it keeps float16
-    count: Any = np.zeros_like(z, dtype=few)
+    count: Any = np.zeros_like(z, dtype=np.int8 if len(chosen) < 128 else np.int32)
     for here in chosen:
         count += here
     return chosen, count
 
 
-def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """Add each entry of y to the largest entry of its window in x; z holds those entries."""
-    check_shape("y", y, z)
-    chosen, count = where_largest(x, z, kernel, **how)
+def _max_pool_input(y: Any, x: Any, top: Any, kernel: Sizes, **how: Sizes) -> Any:
+    """Return zeros like x, with each entry of y at the largest entry of its window; top holds the largest entries."""
+    check_shape("y", y, top)
+    chosen, count = where_largest(x, top, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
-    share = np.empty_like(z, dtype=y.dtype)
-    share[...] = y  # NumPy copies from one order in memory to another faster than it divides
-    # If no entry lies in two windows, its share is assigned and not added. If, besides, each entry lies in a window,
-    # `wide` need not begin as zeros.
+    share = np.empty_like(top, dtype=y.dtype)
+    share[...] = y  # first copy to the memory order of top, then divide: NumPy is slow to divide across two orders
+    # If windows do not overlap, each share is assigned, not added. If, besides, they cover all of x, `wide` need not
+    # begin as zeros.
     overlap = any(s <= d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
-    tiled = not overlap and not any(padding) and len(chosen) * z.size == x.size
-    wide = padded((np.empty_like if tiled else np.zeros_like)(x, dtype=y.dtype), padding, 0)
+    tiled = not overlap and not any(padding) and len(chosen) * top.size == x.size
+    new_like = np.empty_like if tiled else np.zeros_like
+    wide = padded(new_like(x, dtype=y.dtype), padding, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share /= count
         for here, (_, where) in zip(chosen, tap_indices(kernel, share.shape[2:], stride, dilation), strict=True):
@@ -190,13 +193,13 @@ def _max_pool_input(y: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
     return wide[unpadded_index(x.shape[2:], padding)]
 
 
-def _max_pool_mean(v: Any, x: Any, z: Any, kernel: Sizes, **how: Sizes) -> Any:
-    """Return the mean of v over the largest entries of each window of x; z holds those entries."""
+def _max_pool_mean(v: Any, x: Any, top: Any, kernel: Sizes, **how: Sizes) -> Any:
+    """Return the mean of v over the largest entries of each window of x; top holds those entries."""
     check_shape("v", v, x)
-    chosen, count = where_largest(x, z, kernel, **how)
+    chosen, count = where_largest(x, top, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
         pairs = zip(chosen, tap_views(v, kernel, 0, **how), strict=True)
-        return sum(np.where(here, seen, 0) for here, seen in pairs) / count
+        return sum(np.where(here, seen, 0) for here, seen in pairs) / count.astype(v.dtype)
 
 
 max_pool: Part = Part(
@@ -205,7 +208,7 @@ max_pool: Part = Part(
     examples=WINDOWS,
     onnx="MaxPool",
 )
-# For the examples: arrays, the largest entries of their windows, and the positions of these.
+# For the examples: arrays, parameters of windows, and arrays with the largest entries of their windows.
 SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
 IMAGES = np.sin(np.arange(40.0)).reshape(1, 2, 5, 4)
 PAIRS, TALL = {"kernel": (2,), **SIDE_BY_SIDE}, {"kernel": (3, 2), **OVERLAPPING}
@@ -239,13 +242,14 @@ def check_ndim(name: str, axes: int, **arrays: Any) -> None:
 
 
 def window_params(axes: int, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any = 1) -> Any:
-    """Return x and the parameters of its windows, which lie side by side unless a stride is given."""
+    """Return x as an array and the parameters of its windows; without a stride, windows lie side by side."""
     x = as_array(x)
     check_ndim("pooling", axes, x=x)
     stride = kernel_size if stride is None else stride
-    how = each_axis(axes, kernel=kernel_size, stride=stride, padding=padding, dilation=dilation)
-    if any(2 * p > d * (k - 1) + 1 for k, _, p, d in zip(*how.values(), strict=True)):
-        raise ArgumentError(f"padding={padding} is more than half of kernel_size={kernel_size}: windows of no entry.")
+    sizes = each_axis(axes, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation)
+    how = {"kernel": sizes.pop("kernel_size"), **sizes}
+    if any(2 * p > d * (k - 1) + 1 for k, p, d in zip(how["kernel"], how["padding"], how["dilation"], strict=True)):
+        raise ArgumentError(f"padding={padding} is more than half of kernel_size={kernel_size}. Take less padding.")
     return x, how
 
 
@@ -257,7 +261,7 @@ def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     x : (N, C, L)
     kernel_size : int
     stride : int, optional
-        The size of the kernel without it: windows side by side.
+        Without it, the kernel's size, so that windows lie side by side.
     padding, dilation : int
 
     Examples
@@ -277,7 +281,7 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, d
     x : (N, C, H, W)
     kernel_size : int or (int, int)
     stride : int or (int, int), optional
-        The size of the kernel without it: windows side by side.
+        Without it, the kernel's size, so that windows lie side by side.
     padding, dilation : int or (int, int)
 
     Examples
@@ -298,7 +302,7 @@ def avg_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -
     x : (N, C, L)
     kernel_size : int
     stride : int, optional
-        The size of the kernel without it: windows side by side.
+        Without it, the kernel's size, so that windows lie side by side.
     padding : int
 
     Examples
@@ -318,7 +322,7 @@ def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -
     x : (N, C, H, W)
     kernel_size : int or (int, int)
     stride : int or (int, int), optional
-        The size of the kernel without it: windows side by side.
+        Without it, the kernel's size, so that windows lie side by side.
     padding : int or (int, int)
 
     Examples
@@ -336,10 +340,10 @@ def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -
 # The sum of conv(x, w) * y is linear in x, in w and in y. Its derivative in y is conv(x, w), in x conv_input(y, w), and
 # in w conv_weight(x, y). So each derivative of one of the three rows, of any order, is again made of the three.
 #
-# The kernels make a matrix of which each column is a window (im2col), so that BLAS does the sums. They keep the samples
-# in the last axis: a window's entry is then a long run of memory, one for all samples, and copying it is cheap.
+# The functions below make a matrix whose columns are the windows (im2col), so that BLAS does the sums. They keep the
+# samples in the last axis: one entry of a window, for all samples, is then one run of memory, and is cheap to copy.
 
-CACHE = 2**19  # numbers in the windows that are made at a time, so that they stay in the processor's cache
+CACHE = 2**19  # the most numbers in the windows that are made at one time: they must fit the processor's cache
 
 
 def samples_last(x: Any, padding: Sizes) -> Any:
@@ -376,16 +380,17 @@ def output_blocks(groups: int, steps: Sizes, size: int) -> Iterator[tuple[int, s
 
     A block is so small that its windows, `size` numbers for each step, fit the processor's cache.
     """
-    few = max(1, CACHE // max(1, size * prod(steps[1:])))
+    length = max(1, CACHE // max(1, size * prod(steps[1:])))
     for group in range(groups):
-        for start in range(0, steps[0], few):
-            now = slice(start, min(start + few, steps[0]))
+        for start in range(0, steps[0], length):
+            now = slice(start, min(start + length, steps[0]))
             yield group, now, (group, ..., now, *[slice(None)] * len(steps[1:]))
 
 
 def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """Return the sum of products of each kernel with each window of x."""
-    kernel, (outs, ins) = w.shape[2:], w.shape[:2]
+    outs, ins = w.shape[:2]
+    kernel = w.shape[2:]
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     steps = seen.shape[2 + len(kernel) :]
     kind = np.result_type(x.dtype, w.dtype, *[b.dtype for b in bias])
@@ -406,14 +411,14 @@ def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, paddin
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     # The windows are computed block by block, and each entry of a window is added to its place in x. Neighbouring
     # blocks overlap in x, so nothing may be assigned there: each write is an addition.
-    wide = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
-    x = np.zeros((groups, ins, *wide, y.shape[-1]), np.result_type(y.dtype, w.dtype), like=y)
+    wide_shape = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
+    x = np.zeros((groups, ins, *wide_shape, y.shape[-1]), np.result_type(y.dtype, w.dtype), like=y)
     kernels = w.reshape(groups, outs, ins * prod(kernel)).swapaxes(1, 2)
     for group, now, here in output_blocks(groups, y.shape[2:], kernels.shape[1]):
-        laid = np.matmul(kernels[group], as_matrix(y[here], 1)).reshape(ins, *kernel, *y[here].shape[1:])
-        under = x[group, :, now.start * stride[0] :]  # where the block's first window begins
-        for tap, where in tap_indices(kernel, laid.shape[1 + len(kernel) : -1], stride, dilation):
-            under[(*where, slice(None))] += laid[(slice(None), *tap)]
+        columns = np.matmul(kernels[group], as_matrix(y[here], 1)).reshape(ins, *kernel, *y[here].shape[1:])
+        below = x[group, :, now.start * stride[0] :]  # x from the first entry of the block's first window
+        for tap, where in tap_indices(kernel, columns.shape[1 + len(kernel) : -1], stride, dilation):
+            below[(*where, slice(None))] += columns[(slice(None), *tap)]
     return samples_first(x[unpadded_index((*shape, x.shape[-1]), (*padding, 0))])
 
 
@@ -422,7 +427,7 @@ def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padd
     check_steps(y.shape[2:], x.shape[2:], kernel, stride=stride, padding=padding, dilation=dilation)
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
-    (_, ins), (_, outs) = seen.shape[:2], y.shape[:2]
+    ins, outs = seen.shape[1], y.shape[1]
     # One product sums over all windows and samples of a block; the sums of the blocks are added.
     w = np.zeros((groups, ins * prod(kernel), outs), np.result_type(x.dtype, y.dtype), like=x)
     for group, _, here in output_blocks(groups, y.shape[2:], w.shape[1]):
@@ -431,7 +436,7 @@ def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padd
 
 
 def check_channels(name: str, x: Any, takes: int, w: Any, groups: Any) -> None:
-    """Raise unless the groups divide the weight, and x has the channels that it takes."""
+    """Raise unless `groups` divides axis 0 of the weight, and x has `takes` channels."""
     if not isinstance(groups, int | np.integer) or groups < 1 or w.shape[0] % groups:
         raise ArgumentError(f"groups={groups!r} does not divide axis 0 of {describe(w, 'weight')}.")
     if x.shape[1] != takes:
@@ -497,7 +502,7 @@ conv_weight: Part = Part(
 
 
 def named_padding(owner: str, padding: str, kernel: Sizes, stride: Any, dilation: Any) -> tuple[Sizes, Sizes]:
-    """Return the padding at both ends for 'same' or 'valid', and one more for the far end where their sum is odd."""
+    """Return the padding at each end for 'same' or 'valid', and what the far end gets more: 1 if the total is odd."""
     stride, dilation = each_axis(len(kernel), stride=stride, dilation=dilation).values()
     if padding not in ("same", "valid"):
         raise ArgumentError(f"{owner}: padding must be numbers of at least 0, 'same' or 'valid', not {padding!r}.")
@@ -567,7 +572,7 @@ def conv2d(
 
 
 def checked_output_padding(owner: str, axes: int, output_padding: Any, stride: Any) -> Sizes:
-    """Return output_padding for each axis; raise unless it is below the stride: more entries are in no window."""
+    """Return output_padding for each axis; raise unless it is below the stride, which leaves over fewer entries."""
     more, stride = each_axis(axes, output_padding=output_padding, stride=stride).values()
     if any(m >= s for m, s in zip(more, stride, strict=True)):
         raise ArgumentError(f"{owner}: output_padding={more} must be below the stride {stride}.")

@@ -1,4 +1,4 @@
-"""Linear algebra: determinants, inverses, equations, what is made of other products, and decompositions."""
+"""Linear algebra: determinants, inverses, linear equations, products made of dot and matmul, and decompositions."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def _cofactors(x: Any) -> Any:
 def _cofactors_x(g: Any, z: Any, x: Any) -> Any:
     """Return the second derivative of det x along g: a cofactor is, up to its sign, the determinant of a minor.
 
-    The derivative of that determinant are the cofactors of the minor, also where it is singular.
+    The derivative of that determinant is the matrix of the minor's cofactors, even where the minor is singular.
     """
-    others = np.argsort(eye_like(x), kind="stable")[:, :-1]  # in row i all numbers but i
+    others = np.argsort(eye_like(x), kind="stable")[:, :-1]  # row i: all indices but i, which is sorted last
     minors = (Ellipsis, others[:, None, :, None], others[None, :, None, :])
     slopes = np.expand_dims(g * signs_like(x), (-1, -2)) * cofactors(getitem(x, minors))
     return scatter(slopes, minors, x.shape)
@@ -75,9 +75,10 @@ cofactors: Primitive = Primitive(
 
 
 def _slogdet_x(g: Any, z: Any, x: Any) -> Any:
-    """Return g times x⁻ᵀ, which is inf or nan for a singular x, with NumPy's warning, like the slope of log at 0."""
+    """Return g times x⁻ᵀ. For a singular x it is inf or nan, with NumPy's warning, like the slope of log at 0."""
     singular = np.expand_dims(z[0] == 0, (-1, -2))
     inverse = np.linalg.inv(np.where(singular, eye_like(x), x))
+    # A singular x divides by 0: this gives inf or nan, and NumPy's warning.
     return np.expand_dims(g[1], (-1, -2)) * mT(inverse) / np.where(singular, 0, 1).astype(x.dtype)
 
 
@@ -97,7 +98,7 @@ def _solve_b(g: Any, z: Any, a: Any, b: Any) -> Any:
 
 
 def _bind_solve(a: Any, b: Any) -> Bound:
-    """Check that there are as many equations on both sides."""
+    """Raise unless a and b have the same number of equations."""
     a, b = as_array(a), as_array(b)
     check_axes("solve", a, -2, b, -1 if b.ndim == 1 else -2)
     return (a, b), {}
@@ -119,7 +120,7 @@ solve = Primitive(
 
 
 def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
-    """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973): x and its neighbours are of one rank."""
+    """Golub and Pereyra, "The differentiation of pseudo-inverses" (1973). The rank of x must not change nearby."""
     g, zT = mT(g), mT(z)
     inside = np.matmul(np.matmul(zT, mT(g)), zT)
     left = np.matmul(g - np.matmul(x, np.matmul(z, g)), np.matmul(z, zT))
@@ -152,13 +153,17 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
         )
     rows, unknowns = a.shape
     precision = float(np.finfo(a.dtype).eps)
-    rcond = precision * max(rows, unknowns) if rcond is None else rcond if rcond >= 0 else precision
+    if rcond is None:
+        rcond = precision * max(rows, unknowns)
+    elif rcond < 0:
+        rcond = precision
     x = np.matmul(np.linalg.pinv(a, rcond), b)
     singular = np.linalg.svdvals(a)
     rank = int(np.sum(singular > rcond * singular[:1]))
-    remains = np.square(b - np.matmul(a, x))
-    told = rank == unknowns < rows
-    return x, np.sum(remains, axis=0, keepdims=b.ndim == 1) if told else np.ravel(x[:0]), rank, singular
+    residuals = np.ravel(x[:0])  # empty, as in NumPy, unless a has full rank and more rows than columns
+    if rank == unknowns < rows:
+        residuals = np.sum(np.square(b - np.matmul(a, x)), axis=0, keepdims=b.ndim == 1)
+    return x, residuals, rank, singular
 
 
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
@@ -188,16 +193,16 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         axes = (range(-axes, 0), range(axes))
     over_a, over_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
     if len(over_a) != len(over_b):
-        raise ArgumentError(f"tensordot pairs axes, and was given {over_a} of the first and {over_b} of the second.")
+        raise ArgumentError(f"tensordot takes as many axes of the first as of the second, not {over_a} and {over_b}.")
     for i, j in zip(over_a, over_b, strict=True):
         check_axes("tensordot", a, i, b, j)
     kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
     kept_b = [axis for axis in range(b.ndim) if axis not in over_b]
     shape_a = [a.shape[axis] for axis in kept_a]
     shape_b = [b.shape[axis] for axis in kept_b]
-    met = math.prod(a.shape[axis] for axis in over_a)
-    rows = np.reshape(np.transpose(a, [*kept_a, *over_a]), (math.prod(shape_a), met))
-    columns = np.reshape(np.transpose(b, [*over_b, *kept_b]), (met, math.prod(shape_b)))
+    terms = math.prod(a.shape[axis] for axis in over_a)  # in each sum
+    rows = np.reshape(np.transpose(a, [*kept_a, *over_a]), (math.prod(shape_a), terms))
+    columns = np.reshape(np.transpose(b, [*over_b, *kept_b]), (terms, math.prod(shape_b)))
     return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
 
 
@@ -262,7 +267,7 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
     arrays = [as_array(x) for x in arrays]
     if len(arrays) < 2 or any(x.ndim != 2 for x in arrays[1:-1]) or {arrays[0].ndim, arrays[-1].ndim} - {1, 2}:
         shapes = ", ".join(str(x.shape) for x in arrays)
-        raise ShapeError(f"multi_dot takes matrices; the first and the last may be vectors; their shapes are {shapes}.")
+        raise ShapeError(f"multi_dot takes two matrices or more (the first and last may be vectors), not {shapes}.")
     sizes = [1 if arrays[0].ndim == 1 else arrays[0].shape[0], *[x.shape[0] for x in arrays[1:]]]
     sizes.append(1 if arrays[-1].ndim == 1 else arrays[-1].shape[1])
 
@@ -284,13 +289,13 @@ def multi_dot(arrays: Sequence[Any]) -> Any:
 
 
 def matrix_power(a: Any, n: int) -> Any:
-    """A square matrix times itself, n times; its inverse, for a negative n."""
+    """The product of n copies of a square matrix; of its inverse for a negative n."""
     a, n = as_array(a), operator.index(n)
     check_axes("matrix_power", a, -1, a, -2)
     if n < 0:
         return matrix_power(np.linalg.inv(a), -n)
     if n == 0:
-        return np.where(False, a, eye_like(a))
+        return np.where(False, a, eye_like(a))  # an identity for each matrix of a; the result keeps its link to a
     if n == 1:
         return a
     half = matrix_power(a, n // 2)
@@ -300,8 +305,8 @@ def matrix_power(a: Any, n: int) -> Any:
 
 # Decompositions: Cholesky, QR, eigenvalues, singular values.
 #
-# Eigenvectors and singular vectors are free in sign, and in basis where values are equal: their rules are the
-# derivatives of functions that do not depend on that choice.
+# Eigenvectors and singular vectors are unique only up to their sign; those of equal values, only up to a change of
+# basis. Their rules hold for functions that do not depend on that choice.
 
 
 def positive_definite(x: Any) -> Any:
@@ -328,14 +333,17 @@ cholesky = Primitive(
 
 
 def thin_cotangent(g: Any, q: Any, k: int) -> Any:
-    """The cotangent of q's first k columns. The others turn to stay orthogonal to them, and add theirs."""
+    """The cotangent of q's first k columns.
+
+    The other columns stay orthogonal to these, so they depend on them, and their cotangent is passed on.
+    """
     return g[..., :k] - np.matmul(q[..., k:], np.matmul(mT(g[..., k:]), q[..., :k]))
 
 
 def _qr_x(g: Any, z: Any, x: Any, mode: str) -> Any:
     """Roberts and Roberts, "QR and LQ decomposition matrix backpropagation algorithms" (2020).
 
-    The first columns of x have to be independent.
+    The first k columns of x must be linearly independent; k is the smaller of its two sizes.
     """
     k = min(x.shape[-2:])
     q, r = z[0][..., :k], z[1][..., :k, :]
@@ -367,10 +375,10 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 
 def _apart(gaps: Any, values: Any, name: str) -> Any:
-    """Distances to divide by; an error where one is 0 to rounding.
+    """Return the gaps, to divide by; raise if one is 0 up to rounding.
 
-    At equal values the cotangents do not tell a function that is smooth there from one that is not: of the logarithm of
-    the identity all are 0, and its derivative is not.
+    A cotangent of 0 does not make equal values safe: for the logarithm of the identity matrix the cotangents of the
+    eigenvectors are all 0, and the derivative is not.
     """
     largest = np.max(np.abs(values), axis=-1, initial=0)[..., None, None]
     equal = np.abs(gaps) <= gaps.shape[-1] * np.finfo(gaps.dtype).eps * largest
@@ -378,7 +386,7 @@ def _apart(gaps: Any, values: Any, name: str) -> Any:
         *_, i, j = np.argwhere(equal)[0].tolist()
         raise np.linalg.LinAlgError(
             f"{name}: values {i} and {j} are equal to rounding, or one is zero: their vectors have no derivative. Use "
-            "the values alone (np.linalg.eigvalsh, svdvals), or write the function without vectors: by products or inv."
+            "the values alone (np.linalg.eigvalsh, svdvals), or write the function with products or inv instead."
         )
     return gaps
 
@@ -393,7 +401,7 @@ apart = Part(
 
 
 def pair_differences(values: Any) -> Any:
-    """The differences of each two values; on the diagonal, where nothing is divided by them, a number that is not 0."""
+    """The difference of each pair of values; the diagonal, which no rule needs, holds numbers that are not 0."""
     gaps = np.expand_dims(values, -2) - np.expand_dims(values, -1)
     return gaps + eye_like(gaps) * np.expand_dims(1 + np.sum(np.abs(values), axis=-1), (-1, -2))
 
@@ -414,7 +422,7 @@ def _eigh_x(g: Any, z: Any, x: Any, UPLO: str) -> Any:
 
 
 def _eigvalsh_x(g: Any, z: Any, x: Any, UPLO: Any) -> Any:
-    """The cotangent as a diagonal, turned back by the eigenvectors, which the values alone do not give."""
+    """Return v diag(g) vᵀ; eigh gives the eigenvectors v, which eigvalsh does not return."""
     vectors = np.linalg.eigh(x, UPLO)[1]
     return symmetric_part(np.matmul(vectors * np.expand_dims(g, -2), mT(vectors)))
 
@@ -444,6 +452,7 @@ def vectors_cotangent(g: Any, u: Any, s: Any) -> Any:
     g, thin = thin_cotangent(g, u, k), u[..., :k]
     inside = np.matmul(mT(thin), g)
     across, down = np.expand_dims(s, -2), np.expand_dims(s, -1)
+    # s_j² - s_i²; the diagonal is not 0.
     gaps = apart(pair_differences(s), s, name="svd") * (across + down + eye_like(inside))
     turns = np.matmul(thin, (inside - mT(inside)) / gaps * across)
     if u.shape[-2] == k:
@@ -470,7 +479,7 @@ def _svd_x(g: Any, z: Any, x: Any, full_matrices: bool) -> Any:
 
 
 def _svdvals_x(g: Any, z: Any, x: Any) -> Any:
-    """The cotangent as a diagonal, turned back by the singular vectors, which the values alone do not give."""
+    """Return u diag(g) vᵀ; svd gives the singular vectors u and v, which svdvals does not return."""
     u, _, vh = np.linalg.svd(x, full_matrices=False)
     return np.matmul(u * np.expand_dims(g, -2), vh)
 
@@ -481,7 +490,7 @@ svd_factors = NamedOutputs(
     bind=as_given,
     zeros=False,
     examples=examples("4 2", "2 2 3", full_matrices=False) + examples("3 3", "2 1", full_matrices=True),
-    gloss="as for eigh of x.T @ x: g of u, s and vh turned back by u and vh",
+    gloss="u @ (g of u, s and vh, over the differences of s**2) @ vh, as for eigh of x.T @ x",
 )
 svdvals = Primitive(np.linalg.svdvals, _svdvals_x, examples=examples("4 2", "2 2 3"))
 

@@ -80,6 +80,14 @@ def test_second_order(name):
     assert report.order == 2 or name == "a tie"
 
 
+def test_a_kink_of_the_second_derivatives_is_one_that_was_found_by_checking_them():
+    report = gradcheck(lambda x: (np.maximum(x, 0) ** 2).sum(), np.array([0.0, 1.0]), order=2)
+    assert report.verdict == "KINK"
+    assert "were not checked" not in str(report)
+    first = gradcheck(lambda x: np.abs(x).sum(), np.array([0.0, 1.0]), order=2)
+    assert "Second derivatives were not checked: there are none at a kink." in str(first)
+
+
 def test_second_order_finds_what_the_first_cannot_see():
     def rule(g, z, x):
         return g * mg.Tensor(np.cos(x.data)) if isinstance(x, mg.Tensor) else g * np.cos(x)

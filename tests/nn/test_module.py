@@ -498,3 +498,9 @@ def test_an_array_does_not_take_the_place_of_a_parameter(values):
 def test_a_summary_takes_shapes_or_inputs():
     model = nn.Sequential(nn.Linear(3, 2, rng=np.random.default_rng(0)))
     assert str(model.summary(np.ones((4, 3)))) == str(model.summary((4, 3)))
+
+
+def test_a_module_of_length_0_has_its_own_parameters():
+    empty = nn.Sequential()
+    empty.scale = nn.Parameter(np.ones(2))
+    assert [name for name, _ in empty.named_parameters()] == ["scale"]

@@ -204,10 +204,10 @@ REFUSED = [
     ("np.dot(x, y)", r"dot does not fit x \(2, 3\) float64, y \(2, 4\) float64: .* 3 entries.* Transpose"),
     ("np.inner(x, y)", r"inner does not fit x \(2, 3\) float64, y .*: axis -1 of the first has 3 .* second has 4"),
     ("np.tensordot(x, y, 1)", r"tensordot does not fit x .*: axis 1 of the first has 3 .* axis 0 of the second has 2"),
-    ("np.tensordot(x, y, ([0, 1], [0]))", r"pairs axes, and was given \(0, 1\) of the first and \(0,\) of the second"),
+    ("np.tensordot(x, y, ([0, 1], [0]))", r"as many axes of the first as of the second, not \(0, 1\) and \(0,\)"),
     ("np.vecdot(x, y)", r"vecdot does not fit x \(2, 3\) float64, y .*must be equal"),
     ("np.cross(x, y)", r"cross takes vectors of 2 or 3 entries, and y \(2, 4\) float64 has 4"),
-    ("np.linalg.multi_dot([x, y[0], y])", r"first and the last may be vectors; their shapes are \(2, 3\), \(4,\), "),
+    ("np.linalg.multi_dot([x, y[0], y])", r"\(the first and last may be vectors\), not \(2, 3\), \(4,\), "),
     ("np.linalg.matrix_power(x, 2)", r"matrix_power does not fit x .* axis -2"),
     *(
         [
