@@ -121,7 +121,7 @@ def test_wrong_sizes_are_named(call, message):
 
 
 def test_padding_is_named_as_it_is_given():
-    with pytest.raises(ValueError, match="padding=2 is more than half of kernel_size=3. Take less padding"):
+    with pytest.raises(ValueError, match="padding=2 is more than half of kernel_size=3"):
         mg.nn.functional.max_pool1d(np.ones((1, 1, 8)), 3, padding=2)
     with pytest.raises(ValueError, match="kernel_size must be"):
         mg.nn.functional.max_pool2d(np.ones((1, 1, 8, 8)), 0)
