@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -67,30 +66,32 @@ def compare(
         found = estimate(what, directions, tolerance)
         allowed = tolerance(found)
         nothing = 1e-10 * np.max(finite(found.value), initial=0)  # relative to the largest derivative
-        off = missed = misses(graph, found, allowed)
+        missed = misses(graph, found, allowed)
+        off = missed.copy()  # derivatives that are still called wrong
         rows = np.flatnonzero(off.any(axis=1))
         if rows.size:  # one measurement is not enough to call a derivative wrong
             again = estimate(what, chosen(directions, rows), lambda _: allowed[rows], 0.77)
-            off = off.copy()
             off[rows] &= misses(graph[rows], again, allowed[rows]) & same(found.value[rows], again.value, graph[rows])
             found.take(rows, again, missed[rows] & ~misses(graph[rows], again, allowed[rows]))
         for row in np.flatnonzero(off.any(axis=1)):
             closer = seen_closer(what, directions[int(row)], graph[row], found, int(row), allowed[row])
             off[row] &= ~closer
-        # Nor is one that contradicts the graph enough to call it right.
+        # A derivative that a measurement contradicts is not called right, even if no second one calls it wrong.
         vague = ~((found.uncertainty <= np.maximum(allowed, nothing)) | still(graph, found))
         vague |= misses(graph, found, allowed) & ~off
         kinked = found.kinked & ~(np.abs(found.right - found.left) <= allowed)
-    cases = ((WRONG, off), (NON_FINITE, vague & ~np.isfinite(graph + found.value)), (TOO_COARSE, vague), (KINK, kinked))
-    verdict, where = next(((verdict, where) for verdict, where in cases if where.any()), (OK, off))
-    return Comparison(verdict, where, graph, found, allowed)
+    non_finite = vague & ~np.isfinite(graph + found.value)
+    for verdict, where in ((WRONG, off), (NON_FINITE, non_finite), (TOO_COARSE, vague), (KINK, kinked)):
+        if where.any():
+            return Comparison(verdict, where, graph, found, allowed)
+    return Comparison(OK, off, graph, found, allowed)
 
 
 def seen_closer(what: Measured, direction: Array, graph: Array, found: Slopes, row: int, allowed: Array) -> Array:
     """Return a mask: smaller steps confirm a derivative that larger ones miss, as of x**2 + 1e-9 * sin(1e5 * x).
 
-    What they give takes the place of what was found, if something moves with them: values that are rounded to steps and
-    a narrow plateau look alike.
+    Their slopes replace those in `found`, unless the values are a staircase: values that are rounded to steps look like
+    a narrow plateau.
     """
     rows, seen, value = np.array([row]), np.zeros(graph.shape, bool), found.value[row].copy()
     for step, relative in FINER:
@@ -103,7 +104,7 @@ def seen_closer(what: Measured, direction: Array, graph: Array, found: Slopes, r
 
 
 def misses(graph: Array, found: Slopes, tolerance: Array) -> Array:
-    """Return a mask: the graph's derivative is outside of what finite differences allow."""
+    """Return a mask: finite differences contradict the graph's derivative; for nan or inf, they know a number."""
     low, high = found.bounds
     outside = (graph < low - tolerance) | (graph > high + tolerance)
     known = found.uncertainty <= np.maximum(tolerance, 1e-3 * np.abs(found.value))
@@ -122,7 +123,7 @@ def still(graph: Array, found: Slopes) -> Array:
 
 
 def tolerances(graph: Array, rtol: float, least: Any = 0.0) -> Callable[[Slopes], Array]:
-    """Return the function that gives allowed errors, relative to max(derivative, 1e-6 of the input's largest)."""
+    """Return the function that allows errors of rtol times each derivative (or 1e-6 of the largest), plus `least`."""
 
     def tolerance(found: Slopes) -> Array:
         sizes = np.max([finite(x) for x in (graph, found.value, found.left, found.right)], axis=0)
@@ -132,6 +133,7 @@ def tolerances(graph: Array, rtol: float, least: Any = 0.0) -> Callable[[Slopes]
 
 
 def finite(x: Array) -> Array:
+    """Return absolute values, with 0 in place of nan and inf."""
     return np.where(np.isfinite(x), np.abs(x), 0)
 
 
@@ -143,13 +145,13 @@ def signed(rng: Any, shape: tuple[int, ...]) -> Array:
     return rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
 
 
-def random_directions(size: int, seed: int) -> Array:
+def random_directions(size: int) -> Array:
     """Return directions whose entries differ and are not small, so that a single wrong entry shows."""
-    return signed(np.random.default_rng(seed), (DIRECTIONS, size)) / np.sqrt(max(size, 1))
+    return signed(np.random.default_rng(0), (DIRECTIONS, size)) / np.sqrt(max(size, 1))
 
 
 def spread(gradient: Array, directions: Array, rtol: float) -> Array:
-    """Return the allowed error along each direction, relative to the size of the sum's terms."""
+    """Return the allowed error of a derivative along each direction, relative to the terms of its sum."""
     known = np.where(np.isfinite(gradient), gradient, 0)
     return np.maximum(rtol * np.linalg.norm(directions * known, axis=1), np.finfo(float).tiny)[:, None]
 
@@ -164,26 +166,26 @@ def narrow_down(differs: Callable[[Array], float], direction: Array) -> int:
     return int(entries[0])
 
 
-SECONDS = 4.0  # for the differences of one input; if it has too many entries for that, some are drawn at random
-FEWEST = 24
-BARS = 4  # where numbers alone judge, a gradient may be off by so many error bars
+SECONDS = 4.0  # time for one input; if that is not enough for all of its entries, some are chosen at random
+FEWEST = 24  # at least this many are chosen
+BARS = 4  # a gradient that only finite differences check may be off by this many error bars
 NUMERIC = Closeness(1e-5, 1e-7)
 VAGUE = 0.1  # of the largest entry; a gradient that may be off by more is not known
-MOST_OFF = 1e-3, 3e-2  # of the largest entry, in float64 and in less: a verdict is not from numbers farther off
-REACHES = (1e-3, 3e-2, 1.0)  # of the size of x
+MOST_OFF = 1e-3, 3e-2  # of the largest entry, in float64 and in less: entries that differ by more are no match
+REACHES = (1e-3, 3e-2, 1.0)  # how far from x jumps are looked for, relative to x
 
 
 class Differences:
     """The gradient of a function at x, and how far it may be off.
 
-    If x is too large for that, only random entries are measured; the others are taken from the hand, after random
-    directions have been searched for errors in them.
+    If x has too many entries, only some, chosen at random, are measured. The others are copied from the gradient by
+    hand, after random directions have been searched for errors in them.
     """
 
     def __init__(self, f: Callable[[Array], Any], x: Array, hand: Array, eps: float, terms: float) -> None:
         start = time.perf_counter()
         middle = f(x)
-        each = 8 * (time.perf_counter() - start)
+        each = 8 * (time.perf_counter() - start)  # an entry takes about 8 calls
         self.what = measured(f, x, eps, terms)
         self.goal, self.scale = (1e-7 if eps <= EPS else 1e-3), 1e-6 * max(largest(hand), abs(middle) * 1e-3)
         self.jumps: dict[int, float] = {}  # of entries that were measured again
@@ -218,25 +220,30 @@ class Differences:
         def miss(v: Array) -> float:
             return float(abs(self.slopes([v])[0][0] - v @ self.gradient.ravel()))
 
-        for direction in random_directions(hand.size, 0):
+        for direction in random_directions(hand.size):
             bar = self.slopes([direction])[1][0]
             if miss(direction) > 4 * bar + 1e-6 * np.linalg.norm(direction * self.gradient.ravel()):
                 self.measure([narrow_down(miss, direction)])
 
     def measure_again(self, hand: Array) -> bool:
-        """Measure entries that contradict the hand or seem to be at kinks again; tell whether the values jump there."""
+        """Return whether the values jump at entries that contradict the hand or seem to be kinks; measure again."""
         allowed = self.slack + NUMERIC.rtol * np.abs(self.gradient) + NUMERIC.floor * largest(self.gradient)
         excess = np.ravel(np.abs(hand - self.gradient) - allowed)
         contradicting = [int(i) for i in np.argsort(-excess) if excess[i] > 0]
         kinked = np.flatnonzero(self.kinked).tolist()
-        # One that contradicts and does not jump makes the gradient wrong; one that does not jump is a kink.
-        return bool([*takewhile(self.jumps_at, contradicting), *takewhile(self.jumps_at, kinked)])
+        jumped = False
+        for entries in (contradicting, kinked):
+            for entry in entries:
+                if not self.jumps_at(entry):
+                    break  # an error in the gradient, or a kink: the verdict does not change any more
+                jumped = True
+        return jumped
 
     def jumps_at(self, entry: int) -> bool:
         """Measure an entry again if the values jump there.
 
-        The rounding error may be far larger than that of the value. In log(1 - s) for s near 1, the values are a
-        staircase, and between two steps all differences are 0.
+        Rounding inside the function may be far larger than rounding of its value. For s near 1, the values of
+        log(1 - s) are a staircase, and between two steps all differences are 0.
         """
         (v,) = UnitVectors(self.what.x, [entry])
         rounding = float(self.what.eps * np.max(self.what.inner))
@@ -247,7 +254,7 @@ class Differences:
         return bool(height)
 
     def vague(self, hand: Array) -> list[int]:
-        """Return the entries that are too coarse: nothing is known of them, or only what jumps or error bars leave."""
+        """Return the entries that are too coarse to judge: values jump there, or error bars are too wide."""
         bad = ~(self.slack.ravel() <= VAGUE * max(largest(hand), largest(self.gradient)))
         unknown = [i for i in np.flatnonzero(bad).tolist() if i in self.jumps or not np.isfinite(self.slack.flat[i])]
         unsure = far(hand, self.gradient, self.what) & ~self.kinked if hand.shape == self.kinked.shape else np.zeros(0)
@@ -255,24 +262,26 @@ class Differences:
 
 
 def far(hand: Array, gradient: Array, what: Measured) -> Array:
-    """Return a mask: entries that are not near, though the error bars may reach so far.
+    """Return a mask: entries where the two gradients differ much, even if the error bars allow it.
 
-    A gradient of exactly 0 is only nearly 0 by hand, up to the rounding of terms that cancel.
+    A difference below the rounding error does not count: where terms cancel, a gradient of 0 is only nearly 0 by hand.
     """
     apart, size = np.abs(hand - gradient), max(largest(hand), largest(gradient))
     rounding = 0.02 * what.eps * max(float(np.max(what.inner)), largest(what.values(float)(what.x)))
-    return (apart > MOST_OFF[what.eps > EPS] * size) & (apart > rounding / (largest(what.x) or 1.0))
+    most_off = MOST_OFF[0] if what.eps <= EPS else MOST_OFF[1]
+    return (apart > most_off * size) & (apart > rounding / (largest(what.x) or 1.0))
 
 
 def largest(x: Any) -> float:
+    """Return the largest absolute value; 0 for no entries."""
     return float(np.max(np.abs(np.asarray(x, dtype=float)), initial=0))
 
 
 def jump(f: Callable[[Array], Array], x: Array, v: Array, rounding: float) -> float:
     """Return how far a function's values jump near x along a unit vector; 0 if they do not.
 
-    They have to jump on both sides, or on one if the function is defined on that side only: a single jump nearby is no
-    rounding error.
+    Jumps count only if they are on both sides of x, or if the function is defined on one side only. Otherwise it is a
+    single jump near x, not a staircase of rounded values.
     """
     here = float(np.abs(x @ v))
     for reach in REACHES:
@@ -300,7 +309,8 @@ def largest_jump(f: Callable[[float], float], end: float, spacing: float, neglig
             break
         t = (ends[0] + ends[1]) / 2
         y = f(t)
-        # The outer end moves inwards, too, as long as the values there are nan or inf.
-        outer = not np.isfinite([y, values[1]]).all() or abs(y - values[0]) > abs(y - values[1])
-        ends[outer], values[outer] = t, y
+        # The outer end moves inwards also as long as a value there is nan or inf.
+        inner_half = not np.isfinite([y, values[1]]).all() or abs(y - values[0]) > abs(y - values[1])
+        replaced = 1 if inner_half else 0
+        ends[replaced], values[replaced] = t, y
     return abs(values[1] - values[0])

@@ -13,22 +13,25 @@ from .flat_function import plain
 from .slots import Slot
 
 Array = Any
-NEAR = 1e-3  # how far inputs are moved off a kink, relative to the size of each
+NEAR = 1e-3  # how far an input is moved off a kink, relative to its largest entry
 
 
 def moved_off(pair: Pair) -> Pair:
     """Return the same functions with the float inputs moved a little.
 
-    An input without a gradient by hand stays if backward may rely on what would be lost: right code of a softmax
-    takes it that the rows of its one-hot labels sum to 1.
+    An input that has no gradient by hand is not moved if it has a property that backward may rely on. For example, the
+    backward of a softmax may rely on one-hot labels whose rows sum to 1.
     """
     rng = np.random.default_rng(1)
     checked = {slot for _, slot, _ in pair.play().hand}
-    sizes = [NEAR * max(float(np.max(np.abs(s.value), initial=0)), 1e-3) for s in pair.slots]
-    noise = [rng.normal(size=np.shape(s.value)).astype(s.value.dtype) for s in pair.slots]
-    moving = [slot in checked or is_free(slot.value) for slot in pair.slots]
-    pairs = zip(pair.slots, sizes, noise, moving, strict=True)
-    return pair.at([s.value + size * by if moves else s.value for s, size, by, moves in pairs])
+
+    def moved(slot: Slot) -> Array:
+        x = slot.value
+        noise = rng.normal(size=np.shape(x)).astype(x.dtype)
+        size = NEAR * max(float(np.max(np.abs(x), initial=0)), 1e-3)
+        return x + size * noise if slot in checked or is_free(x) else x
+
+    return pair.at([moved(slot) for slot in pair.slots])
 
 
 def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
@@ -37,17 +40,18 @@ def with_variety(pair: Pair, constant: Collection[Slot]) -> Pair:
 
 
 def varied(x: Array) -> Array:
-    """Return different numbers in the place of one number everywhere."""
+    """Return an array of different numbers, for an array that holds one number everywhere."""
     rng = np.random.default_rng(2)
     return (x * rng.uniform(0.6, 1.4, x.shape) if x.any() else rng.normal(0, 0.7, x.shape)).astype(x.dtype)
 
 
 def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False, other_signs: bool = False) -> Pair:
-    """Return the same functions where slots have other values of the same kind, and labels another order.
+    """Return the same functions with other values in their slots and, for an odd seed, labels in another order.
 
-    The values are permuted, so that they keep their range, and scaled; what is sorted or symmetric stays so, and what
-    holds one number everywhere gets different ones. Values that are `near` are only scaled a little, for functions
-    that are not defined everywhere. A grid without a gradient is moved as a whole: its mean may be 0 by chance.
+    The slots `among`, and other slots that are free (see `is_free`), are permuted, which keeps their range, and scaled.
+    A sorted array stays sorted, and a symmetric one symmetric; an array of one number gets different ones. With
+    `near`, values are only scaled a little, for functions that are not defined everywhere. A grid that is not `among`
+    them is shifted as a whole: its mean may be 0 by chance.
     """
     rng = np.random.default_rng(seed)
 
@@ -73,30 +77,35 @@ def elsewhere(pair: Pair, among: Collection[Slot], seed: int, near: bool = False
 
     other = pair.at([moved(slot).astype(slot.value.dtype) for slot in pair.slots])
     if seed % 2 and not near:
-        labels = [getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0 for x in pair.leaves]
-        pairs = zip(pair.leaves, labels, strict=True)
-        other.leaves = [rng.permutation(x) if label else x for x, label in pairs]
+        other.leaves = [rng.permutation(x) if is_labels(x) else x for x in pair.leaves]
     return other
 
 
-def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
-    """Yield the same functions with one more sample, and with one more entry along all axes of one length, for each.
+def is_labels(x: Any) -> bool:
+    """Return whether an argument is an array of integers, not a single one."""
+    return getattr(x, "dtype", None) is not None and x.dtype.kind in "iu" and x.ndim > 0
 
-    So what depends on a size is told from a number, or another size, that is equal to it by chance. Each comes with a
-    second choice, of twice the length: functions may ask for multiples of something.
+
+def of_other_sizes(pair: Pair, among: Collection[Slot]) -> Iterator[list[Pair]]:
+    """Yield the same functions with one more sample; then, for each length, with one more entry along its axes.
+
+    A formula may use a size, or a number or another size that is equal to it by chance: other sizes show which. Each
+    list has a second choice, of twice the length, since functions may need multiples of some number.
     """
     arrays = arrays_of(pair)
     lengths = sorted({n for x in arrays for n in growing(x).shape if n > 1}) or [1]
     batch = number_of_samples(arrays)
-    # The axes that grow: the first alone, of one more sample, or all.
-    for length, axes in [*[(batch, 1)] * (batch in lengths), *((length, None) for length in lengths)]:
+    choices: list[tuple[int, int | None]] = [(length, None) for length in lengths]  # all axes of that length grow
+    if batch in lengths:
+        choices.insert(0, (batch, 1))  # only first axes grow: one more sample
+    for length, axes in choices:
         yield [longer(pair, among, length, axes, more) for more in ([length // 2], range(length))]
 
 
 def of_more_samples(pair: Pair, among: Collection[Slot]) -> Iterator[tuple[str, Callable[[], Pair]]]:
-    """Yield why the number of rows may hide a mistake, and what makes the same functions with one more row.
+    """Yield a reason why the number of rows may hide a mistake, and a callable that adds a row to the same functions.
 
-    All arrays with so many rows get one more; or only the first one, beside labels.
+    All arrays with that number of rows get one more; then only the first slot and the labels.
     """
     arrays = arrays_of(pair)
     for rows in sorted({int(x.shape[0]) for x in arrays if x.ndim}):
@@ -111,9 +120,10 @@ def of_more_samples(pair: Pair, among: Collection[Slot]) -> Iterator[tuple[str, 
 def longer(
     pair: Pair, among: Collection[Slot], length: int, axes: int | None, more: Sequence[int], only: Slot | None = None
 ) -> Pair:
-    """Return the same functions with more entries along the first axes of a length, or all (None).
+    """Return the same functions with more entries along each axis of a length, among the first `axes` (None: all).
 
-    Each of the entries `more` is there once more. The values of the slots `among` are scaled, and others that are free.
+    The entries at the indices `more` are repeated at the end. If `only` is given, other slots do not grow. The slots
+    `among`, and other slots that are free, are also scaled.
     """
     rng = np.random.default_rng(3)
 
@@ -137,28 +147,34 @@ def longer(
 
 
 def growing(x: Array) -> Array:
-    """Return an array with the axes that may grow: the last one of indices that are all different may not.
+    """Return an array with only those axes that may grow.
 
-    They must stay different: x[indices] -= 1 is right only then.
+    The last axis may not grow if it holds indices that are all different: x[indices] -= 1 is right only while they are.
     """
-    ordered = np.sort(x, axis=-1) if is_whole(x) and x.ndim else np.zeros(2)
-    return x if np.any(ordered[..., 1:] == ordered[..., :-1]) or x.size == 1 else x[..., 0]
+    if not is_whole(x) or x.ndim == 0 or x.size <= 1:
+        return x
+    ordered = np.sort(x, axis=-1)
+    has_repeats = np.any(ordered[..., 1:] == ordered[..., :-1])
+    return x if has_repeats else x[..., 0]
 
 
 def arrays_of(pair: Pair) -> list[Array]:
+    """Return the values of the slots, and the arguments that are arrays of integers or booleans."""
     return [*(s.value for s in pair.slots), *filter(is_whole, pair.leaves)]
 
 
 def number_of_samples(arrays: Sequence[Array]) -> int:
+    """Return the number of rows of the first array that has rows and columns; 0 if there is none."""
     return next((int(x.shape[0]) for x in arrays if x.ndim > 1), 0)
 
 
 def is_whole(x: Any) -> bool:
+    """Return whether x is an array of integers or booleans."""
     return isinstance(x, np.ndarray) and x.dtype.kind in "iub"
 
 
 def at_double(pair: Pair) -> Pair:
-    """Return the same functions at the same values in float64, where they give float64 and finite numbers there.
+    """Return the same functions at the same values in float64, if their outputs then are float64.
 
     Whether a formula is right does not depend on the precision, and in float64 rounding hides no mistake.
     """
@@ -168,10 +184,10 @@ def at_double(pair: Pair) -> Pair:
     with np.errstate(all="ignore"):
         hands = [np.asarray(plain(g)) for _, _, g in pair.play().hand]
         if any(g.dtype.kind == "f" and not np.isfinite(g).all() for g in hands):
-            return pair  # a nan that only float32 has is a finding
+            return pair  # float64 might hide this nan or inf, which is to be reported
         try:
             return wide if all(y.dtype != np.float32 for y in wide.play().outputs) else pair
-        except Exception:  # it takes float32 only
+        except Exception:  # the functions take only float32
             return pair
 
 
@@ -186,7 +202,7 @@ def is_constant(x: Array) -> bool:
 
 
 def is_free(x: Array) -> bool:
-    """Return whether an array has nothing to lose when it is moved: no labels, probabilities, order or symmetry."""
+    """Return whether an array may get any other values: it is no labels, probabilities, grid or symmetric matrix."""
     whole = np.array_equal(x, np.round(x))
     shares = x.ndim > 0 and np.allclose(np.sum(x, axis=-1), 1)
     symmetric = x.ndim == 2 and np.array_equal(x, x.T)
@@ -194,5 +210,5 @@ def is_free(x: Array) -> bool:
 
 
 def is_grid(x: Array) -> bool:
-    """Return whether numbers are in order, as points in time; they may be moved together, with their distances."""
+    """Return whether numbers ascend, as points in time do; a shift of all of them keeps their distances."""
     return x.ndim == 1 and x.size > 2 and bool(np.all(np.diff(x) > 0)) and not np.array_equal(x, np.round(x))

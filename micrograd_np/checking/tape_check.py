@@ -64,7 +64,7 @@ def check_row(row: Row, recording: Recording, inner: float) -> None:
     x = row.tensor._data
     true = recording.true[row.tensor].reshape(-1, 1)
     size = min(1.0, largest(x)) or 1.0  # no step over a kink near small values
-    directions = size * random_directions(x.size, 0)[:DIRECTIONS]
+    directions = size * random_directions(x.size)[:DIRECTIONS]
     cancelled = ROUNDING * row.size * np.linalg.norm(directions, axis=1)[:, None]
     allowed = spread(true[:, 0], directions, RTOL) + cancelled
     what = measured(recording.function_of(row.tensor), x, EPS, inner)

@@ -80,7 +80,7 @@ class MissingFileError(FileError, FileNotFoundError):
 
 
 class LoadError(ArgumentError):
-    """A file is damaged, foreign or does not fit; nothing was changed."""
+    """A file is damaged, of another kind, or does not fit; nothing was changed."""
 
 
 class TraceError(ArgumentTypeError):
@@ -92,18 +92,20 @@ class MissingPackageError(MicrogradError, ImportError):
 
 
 def describe(x: Any, otherwise: str) -> str:
-    """Return how the user knows an argument: `syn0 (3, 4) float64`."""
+    """Return an argument's name (or `otherwise`), shape and dtype: `syn0 (3, 4) float64`."""
     if not hasattr(x, "shape"):
         return printable(repr(x))
     return f"{name_of(x) or otherwise} {x.shape} {x.dtype}"
 
 
 def check_numbers(dtype: np.dtype[Any]) -> None:
+    """Raise for a dtype that is no number: text, objects, dates."""
     if dtype.kind not in "biufc":
         raise ArgumentTypeError(f"a Tensor holds numbers, not {dtype}. Convert it to an array of numbers first.")
 
 
 def check_differentiable(tensor: Any) -> None:
+    """Raise for a tensor of integers, booleans or complex numbers."""
     kind = tensor._data.dtype.kind
     if kind != "f":
         cure = "Write the numbers with a decimal point, or pass dtype=float."
@@ -113,7 +115,7 @@ def check_differentiable(tensor: Any) -> None:
 
 
 def check_leaf(tensor: Any, why: str, kind: type[MicrogradError] = GradientError) -> None:
-    """Raise for the result of an op where only a leaf will do."""
+    """Raise if a tensor is the result of an op, where a leaf is needed; `why` ends the message."""
     if tensor.op is not None:
         raise kind(f"{describe(tensor, 'this tensor')} is the result of {tensor.op.name}, and {why}")
 
@@ -130,6 +132,7 @@ COPY = (
 
 
 def check_recorded(output: Any) -> None:
+    """Raise if `backward` cannot start from an output, because it has no graph or no real numbers."""
     if not output._requires_grad:
         raise GradientError(
             f"{describe(output, 'this tensor')} has no graph to walk back: no tensor that it was made from has "
@@ -140,6 +143,7 @@ def check_recorded(output: Any) -> None:
 
 
 def check_scalar(output: Any) -> None:
+    """Raise if `backward()` starts from more than one number."""
     if output._data.size != 1:
         raise ShapeError(
             f"backward() starts from a scalar, and {describe(output, 'this tensor')} has {output.size} entries. "
@@ -148,6 +152,7 @@ def check_scalar(output: Any) -> None:
 
 
 def check_shape(what: str, values: Any, tensor: Any) -> None:
+    """Raise if values for a tensor have another shape; `what` names the values."""
     if values.shape != tensor.shape:
         raise ShapeError(
             f"{what} has shape {values.shape}, and {describe(tensor, 'the tensor it belongs to')} needs "
@@ -156,6 +161,7 @@ def check_shape(what: str, values: Any, tensor: Any) -> None:
 
 
 def stale(value: Any, op: str, where: Location | None, used: Location | None = None) -> GradientError:
+    """Return the error for a value that was overwritten (at `where`) after an op had used it (at `used`)."""
     read = f"  used:    {format_location(used)}\n" if used else ""
     return GradientError(
         f"{describe(value, 'a tensor')} was written to after {op} had used it, and the derivative of {op} needs the "
@@ -173,6 +179,7 @@ def refuse_freed(*_: Any, **__: Any) -> None:
 
 
 def refuse_compiled(*_: Any, **__: Any) -> None:
+    """Stand in for the rules of a value that a compiled function returned."""
     raise GradientError(
         "this value was returned by a compiled function, whose program has no graph. Call backward() inside of that "
         "function, or compute the value in one that is not compiled."
@@ -180,6 +187,7 @@ def refuse_compiled(*_: Any, **__: Any) -> None:
 
 
 def note(error: Exception, node: Any) -> None:
+    """Add the line of the op whose rule raised to an error of the backward pass."""
     if node._created_at:
         error.add_note(f"In the backward pass of {node.op.name}: {format_location(node._created_at)}")
 
@@ -197,6 +205,7 @@ ARRAY = "Write X @ t for X.dot(t), np.stack for an array of tensors, and t.data 
 
 
 def check_write(target: Any, value: Any) -> None:
+    """Raise if an in-place write would lose the gradient of the value written."""
     if getattr(value, "requires_grad", False) and CURRENT.get().recording:
         raise GradientError(
             f"an in-place write is not recorded, and {describe(value, 'the value')} has a gradient to pass to "
@@ -207,7 +216,7 @@ def check_write(target: Any, value: Any) -> None:
 
 
 def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
-    """Raise what NumPy refused again, in terms of the user's tensors and line."""
+    """Raise NumPy's error again, with a message about the user's tensors."""
     trace = CURRENT.get().trace
     if trace is not None:
         trace.spoil("")  # the function may catch this error, and take another branch at another call
@@ -237,6 +246,7 @@ NOTES = {
 
 
 def mismatch(shapes: list[tuple[int, ...]]) -> str:
+    """Return why shapes do not broadcast; an empty text if they do."""
     for back in range(1, max(map(len, shapes)) + 1):
         sizes = {shape[-back] for shape in shapes if len(shape) >= back} - {1}
         if len(sizes) > 1:
@@ -248,6 +258,7 @@ def mismatch(shapes: list[tuple[int, ...]]) -> str:
 
 
 def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    """Return why two shapes do not fit in a matrix product, and what to write."""
     if not a or not b:
         return "matmul takes no scalars. Write * instead."
     left, right = a[-1], b[-2] if len(b) > 1 else b[0]
@@ -263,7 +274,7 @@ def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     )
 
 
-# By keyword of a row, or method of a ufunc.
+# What to write instead of a keyword, or of a method of a ufunc.
 CURES = {
     "out": "Results are new tensors; write a = op(b) for out=.",
     "where": "Choose among results with np.where(condition, a, b) instead.",
@@ -277,7 +288,7 @@ CURES = {
 
 
 def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
-    """Raise an error for arguments that the row does not take."""
+    """Return the error for arguments that a row does not take."""
     if "out" in kwargs and CURRENT.get().trace is not None:
         return TraceError(
             f"{name} writes into a plain array in a traced function, and its program would not: "
@@ -293,6 +304,7 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
 
 
 def masked_array() -> UnsupportedError:
+    """Return the error for a masked array."""
     return UnsupportedError(
         "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
         "choose with np.where(x.mask, a, b). Give matplotlib, which makes masked arrays, t.data for a Tensor t."
@@ -300,7 +312,7 @@ def masked_array() -> UnsupportedError:
 
 
 def check_plain(values: Any) -> None:
-    """Raise if values are of a kind of array whose meaning a Tensor would lose: its mask, or its own product."""
+    """Raise for a masked array, whose mask a Tensor would lose, and for np.matrix, whose product it would change."""
     if isinstance(values, np.ma.MaskedArray):
         raise masked_array()
     if isinstance(values, np.matrix):
@@ -308,10 +320,12 @@ def check_plain(values: Any) -> None:
 
 
 def method(name: str, how: str) -> UnsupportedError:
+    """Return the error for a method of a ufunc, such as np.add.outer."""
     return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {CURES[how].format(name=name)}")
 
 
 def unsupported(function: Any) -> UnsupportedError:
+    """Return the error for a NumPy function that has no row."""
     module = getattr(function, "__module__", None) or "numpy"
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
     cure = "call it on t.data if no gradient has to pass"
@@ -324,27 +338,28 @@ def unsupported(function: Any) -> UnsupportedError:
 
 
 # `w = w - lr * w.grad` in a loop makes a longer graph with every step.
-ENOUGH = 5  # this many recorded updates in a row are taken for a mistake
-EVERY = 8  # of so many backward passes that add to a gradient, one is looked at: the walk costs more than a small step
-accumulated = itertools.count(1).__next__
+ENOUGH = 5  # the warning comes from this many recorded updates on
+EVERY = 8  # one in this many backward passes is checked, since the check costs more than a small training step
+next_count = itertools.count(1).__next__  # counts the backward passes that could be checked
 warned_of_history = False
 
 
 def references(things: Iterable[Any]) -> list[int]:
+    """Return how many references each object has, with those of this loop itself."""
     return [sys.getrefcount(x) for x in things]
 
 
-UNHELD = references({object(): None})[0]  # for a dict's key that nothing else refers to
+UNHELD = references({object(): None})[0]  # the count for a key of a dict to which nothing else refers
 
 
 def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
     """Warn once if `backward` went through a chain of updates to a leaf whose gradient nobody can read.
 
-    Unrolled optimisation makes the same graph on purpose, and then reads the gradient of the leaf. So it is no mistake
-    unless the graph alone still holds a leaf, as it does what `w` was before `w = w - lr * w.grad`.
+    Unrolled optimisation makes the same graph on purpose, and then reads the gradient of the leaf. So it warns only if
+    nothing but the graph refers to a leaf any more. After `w = w - lr * w.grad`, that is so for the old `w`.
     """
     global warned_of_history
-    if warned_of_history or accumulated() % EVERY:
+    if warned_of_history or next_count() % EVERY:
         return
     counts = references(leaves)  # first: the walk adds references
     uses: Counter[Any] = Counter()  # how many nodes took a value as an argument
@@ -355,7 +370,7 @@ def warn_of_history(output: Any, leaves: dict[Any, Any]) -> None:
         node = pending.pop()
         if node.op is not None and node.op.sign in ("+", "-") and len(node.args) == 2 and len(node._paths) == 1:
             before = node.args[node._paths[0][0]]
-            # Between two updates stands a step; between the terms of a sum in a loop, nothing.
+            # Other ops ran between two updates, but none between two terms of a sum in a loop.
             if before._created_at == node._created_at and before._order < node._order - 1:
                 updates[node._created_at] += 1
         tensors = [x for x in node.args if hasattr(x, "_paths")]

@@ -11,22 +11,22 @@ import numpy as np
 
 from ..core.backward import FREED, fitted, pull_arrays
 from ..core.context import tracing
+from ..core.errors import TraceError
 from ..core.names import format_location
 from ..core.tensor import Tensor, as_ndarray
 from ..core.versions import as_used, check_unwritten
 from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
-from ..program.trace import TraceError
 from .collapse import Item, box_places, fold
 from .graph import LEAVES, Graph, Scope, is_box, tagging
 
 EARLIER = "from an earlier backward"
 ELSEWHERE = "from elsewhere: another backward, output or write"
-MAX_TITLE = 28  # letters of a formula that serves as the name of its value
+MAX_TITLE = 28  # a formula of at most this many characters serves as the name of its value
 UNNAMED = Phrase("…")  # stands in formulas for a value in a fold that has no name
-MAX_EDGES = 3  # if more arrows than this leave one box for folds, only the first is drawn
-NO_BACKWARD = "no backward yet"  # the state of a value that waits for its gradient
+MAX_EDGES = 3  # if more arrows than this go from a leaf to folds, or from a fold to one box, only the first is drawn
+NO_BACKWARD = "no backward yet"  # the state of a value whose gradient is not computed
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Node:
     dtype: Any = None
     value: Any = None
     gradient: Any = None
-    difference: Any = None  # the part of the gradient that no rule shown here sent
+    difference: Any = None  # the gradient less the sum of what the rules on its arrows sent
     reason: str = ""  # why there is a difference
     state: str = ""  # why there is no gradient, or what happened to the value
     undrawn: str = ""  # the uses for which no arrow is drawn
@@ -73,7 +73,7 @@ class Edge:
     rule: str = ""
     gradient: Any = None  # what the rule sent
     share: Any = None  # the same, if the value has other uses; otherwise its box shows this number
-    drawn: bool = True  # whether a drawing has room for it
+    drawn: bool = True  # False for all but the first of many arrows alike; see hide_repeated
     undrawn_edges: int = 0  # how many arrows that are not drawn it stands for
 
 
@@ -92,15 +92,18 @@ class Scene:
         return any(node.gradient is not None for node in self.nodes)
 
     def state(self, node: Node) -> str:
-        """Return a box's state; a missing backward is mentioned only if other boxes have gradients."""
+        """Return a box's state, or no text if its kind says the same, or if no box of the scene has a gradient yet."""
         obvious = node.state == node.kind or (node.state == NO_BACKWARD and not self.has_gradients)
         return "" if obvious else node.state
 
     def glosses(self) -> dict[str, str]:
         """Return the glosses of the ops that formulas mention, by the op's name."""
         by_id = self.by_id()
-        found = [glosses_of(by_id[edge.head].op, edge.rule) for edge in self.edges if edge.rule]
-        return dict(sorted(item for glosses in found for item in glosses.items()))
+        found: dict[str, str] = {}
+        for edge in self.edges:
+            if edge.rule:
+                found |= glosses_of(by_id[edge.head].op, edge.rule)
+        return dict(sorted(found.items()))
 
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
@@ -121,7 +124,7 @@ def glosses_of(op: str, rule: str) -> dict[str, str]:
 
 
 def edges_by(pairs: Iterable[tuple[str, Edge]]) -> dict[str, list[Edge]]:
-    """Return arrows in lists, by the box that each comes with."""
+    """Return the arrows of each box, from pairs of a box's id and an arrow."""
     found: dict[str, list[Edge]] = {}
     for box, edge in pairs:
         found.setdefault(box, []).append(edge)
@@ -131,8 +134,8 @@ def edges_by(pairs: Iterable[tuple[str, Edge]]) -> dict[str, list[Edge]]:
 def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ()) -> Scene:
     """Return the scene of a graph, without numbers: `fill` sets them.
 
-    It is folded to about `limit` boxes, and each of the named groups becomes one box. Several arrows from one box to
-    the same fold are one.
+    It is folded to about `limit` boxes, and each of the named groups becomes one box. One arrow stands for all uses of
+    a box's value in the same fold.
     """
     items = fold(graph, limit, groups)
     boxes = box_places(graph, items)
@@ -180,10 +183,11 @@ def build_edges(graph: Graph, boxes: Any, crossing: Any, folds: list[int], phras
     tail, head, position = boxes[graph.tail[crossing]], boxes[graph.head[crossing]], graph.position[crossing]
     into_fold = np.isin(head, folds)
     slot = np.where(into_fold, 0, position)
-    kind = np.ravel_multi_index((tail, head, slot), (len(boxes), len(boxes), slot.max(initial=0) + 1))
-    has_rule = np.isin(kind, kind[graph.has_rule[crossing]])
+    # One number for each arrow: uses with equal tail, head and slot have the same.
+    arrow = np.ravel_multi_index((tail, head, slot), (len(boxes), len(boxes), slot.max(initial=0) + 1))
+    has_rule = np.isin(arrow, arrow[graph.has_rule[crossing]])
     edges = []
-    for i in np.sort(np.unique(kind, return_index=True)[1]).tolist():  # the first use of each kind
+    for i in np.sort(np.unique(arrow, return_index=True)[1]).tolist():  # the first use for each arrow
         x, argument = graph.values[graph.head[crossing[i]]], int(position[i])
         edge = Edge(f"n{tail[i]}", f"n{head[i]}", argument, has_rule=bool(has_rule[i]))
         edge.phrase = phrase_of(graph, x.args[argument], phrases)
@@ -246,7 +250,7 @@ def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
 
 
 def fold_box(graph: Graph, last: Node, item: Item, leaving: list[int]) -> Node:
-    """Return the box of a fold. If only one value leaves it, the box shows it."""
+    """Return the box of a fold; it shows the last value if no other value is used outside of the fold."""
     box = last if len(leaving) == 1 else Node(last.id, "fold", None, None, scope=item.scope)
     box.kind, box.text, box.op = "fold", item.group or item.words, ""
     box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
@@ -274,7 +278,7 @@ def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:
 def fill(scene: Scene) -> Scene:
     """Set the current numbers of a scene's boxes and arrows.
 
-    The boxes then let go of their tensors, so a scene can be filled once.
+    Then the boxes no longer hold their tensors, so a scene can be filled only once.
     """
     if tracing():
         raise TraceError(
@@ -334,14 +338,14 @@ def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> N
     if runs_users_code(x) or x._paths is FREED:
         return
     by_position = {edge.position: edge for edge in edges}
-    of_z = node.phrase if node.title or z_is_taken else None  # None: the rules' own z
+    of_z = node.phrase if node.title or z_is_taken else None  # None: formulas write z
     names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
     has_gradient = x.grad is not None and is_unwritten(x)
     g = as_ndarray(x.grad) if has_gradient else None
     z, values = as_used(x)
-    for position, plain in x._paths:
+    for position, raw_rule in x._paths:
         if edge := by_position.get(position):
-            rule = fitted(plain, position, x.op.broadcasts)
+            rule = fitted(raw_rule, position, x.op.broadcasts)
             with np.errstate(all="ignore"):
                 sent, formula = rules.read_rule(rule, g, z, values, x.params, names, g_name)
             edge.rule = formula or f"{x.op.name}'s rule for {edge.argument}"
@@ -369,7 +373,7 @@ def gradients_sent(members: list[Any]) -> dict[int, Any]:
 
 
 def only_part(sent: Any) -> Any:
-    """Return what a rule sends; of a tuple, which is for several outputs, the one entry that is not None."""
+    """Return what a rule sends. For an op with several outputs that is a tuple: return its entry that is not None."""
     return next((part for part in sent if part is not None), None) if isinstance(sent, tuple) else sent
 
 
@@ -404,10 +408,10 @@ def set_shares(node: Node, edges: list[Edge]) -> None:
             if not is_small(difference, total, node.gradient):
                 node.difference = difference
                 node.reason = EARLIER if not node.op and is_multiple(difference, total) else ELSEWHERE
-    for edge in edges if len(edges) > 1 or node.reason else ():  # else the gradient in the box is the only share
+    for edge in edges if len(edges) > 1 or node.reason else ():  # a single share is equal to the gradient in the box
         edge.share = edge.gradient
     undrawn = [edge.gradient for edge in edges if not edge.drawn and edge.gradient is not None]
-    if undrawn and node.gradient is not None:  # of a fold that several values leave, shapes may differ
+    if undrawn and node.gradient is not None:  # a fold with several values has no gradient of its own
         node.undrawn_share = sum(undrawn[1:], undrawn[0])
 
 
@@ -415,10 +419,10 @@ def is_small(difference: Any, *of: Any) -> bool:
     """Return whether a difference is only rounding; a nan counts as rounding, so that no reason is claimed for it."""
     sizes = [np.abs(x).max(initial=0) for x in of]
     is_large = np.abs(difference).max(initial=0) > max(sizes) * np.sqrt(np.finfo(difference.dtype).eps)
-    return not is_large  # of a nan, too
+    return not is_large  # True for a nan, too
 
 
 def is_multiple(difference: Any, total: Any) -> bool:
-    """Return whether earlier runs of the same backward pass explain a difference: it is a multiple of the total."""
+    """Return whether a difference is a whole multiple of the total, as after earlier runs of the same backward pass."""
     times = np.rint(np.sum(difference * total) / np.sum(total * total))
     return bool(times >= 1) and is_small(difference - times * total, difference)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import builtins  # this module has its own sum, max, min, all and any
 import functools
 import math
 from typing import Any
@@ -53,7 +53,7 @@ def expand_reduced(g: Any, axis: Any, keepdims: bool = False) -> Any:
 
 
 def spread(g: Any, shape: tuple[int, ...]) -> Any:
-    """Repeat a cotangent in a shape, read-only, like np.broadcast_to; for one number in a fifth of its time."""
+    """Broadcast a cotangent to a shape, read-only. For a single number this takes a fifth of np.broadcast_to's time."""
     if (type(g) is np.ndarray or isinstance(g, np.generic)) and not g.ndim:
         return np.ndarray(shape, g.dtype, g.data.toreadonly(), 0, (0,) * len(shape))
     return np.broadcast_to(g, shape)
@@ -78,18 +78,18 @@ def merged_axes(x: Any, axes: tuple[int, ...]) -> Any:
 
 # NumPy's keywords initial= and where=, written with rows.
 def where_chosen(a: Any, where: Any, fill: Any) -> Any:
-    """Replace the entries for which `where` does not hold by `fill`."""
+    """Return `a` with `fill` in place of the entries where `where` is False."""
     a = as_array(a)
     if where is True:
         return a
     trace = current_context().trace
-    if trace is not None and trace.is_plain(a):  # NumPy itself gives other last bits: a compiled function runs as it is
+    if trace is not None and trace.is_plain(a):  # NumPy itself adds in another order, and so rounds differently
         trace.spoil(f"where= adds up in an order of its own in {format_location(caller_location())}. Give Tensors.")
     return np.where(np.broadcast_to(where, a.shape), a, fill)
 
 
 def with_choice(reduce: Any, combine: Any, identity: float | None) -> Any:
-    """Return a reduction that takes `initial=` and `where=`."""
+    """Return a reduction that also takes `initial=` and `where=`; `combine` joins its result with `initial`."""
 
     def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
         fill = initial if identity is None else identity
@@ -124,9 +124,9 @@ CASES = [
 def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts: Any) -> Primitive:
     """Return a row for the reduction by a ufunc; `identity` is its result for no entries, or None."""
 
-    @functools.wraps(function)  # programs print what it wraps
+    @functools.wraps(function)  # a program's text names the wrapped function
     def kernel(a: Any, axis: Any, keepdims: bool) -> Any:
-        """Call the ufunc itself for arrays: NumPy's function spends a microsecond of Python before it does."""
+        """For arrays, call the ufunc directly, which saves a microsecond of Python code in NumPy's function."""
         if type(a) is np.ndarray:
             return by.reduce(a, axis, None, None, keepdims)
         return function(a, axis=axis, keepdims=keepdims)
@@ -162,7 +162,7 @@ def _var_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> An
 def _std_x(g: Any, z: Any, x: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
     """Return the gradient of the norm of the deviations from the mean; it is 0 where all of these are 0.
 
-    Its own mean is subtracted, since a step that moves all entries alike moves no deviation.
+    The mean of that gradient is subtracted: adding one number to all entries does not change any deviation.
     """
     freedom = builtins.max(reduced_count(x, z) - ddof, 0)
     deviation = (x - np.mean(x, axis=axis, keepdims=True)) / freedom
@@ -190,7 +190,10 @@ std = Primitive(np.std, _std_x, decomposition=_std_rows, **SPREAD)
 
 # Products.
 def products_of_others(x: Any) -> Any:
-    """Return, for each entry along the last axis, the product of all others, without a division."""
+    """Return, for each entry along the last axis, the product of all others, without a division.
+
+    Entries are multiplied in pairs; the product of the others is the partner's value times that of the other pairs.
+    """
     half = x.shape[-1] // 2
     if not half:
         return np.ones_like(x)
@@ -208,8 +211,7 @@ def _prod_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return expand_reduced(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-PRODUCT = "g times the product of the other entries"
-prod = reduction(np.prod, _prod_x, np.multiply, 1, onnx="ReduceProd", gloss=PRODUCT)
+prod = reduction(np.prod, _prod_x, np.multiply, 1, onnx="ReduceProd", gloss="g times the product of the other entries")
 
 
 # Extremes.
@@ -229,7 +231,7 @@ min = reduction(np.min, _extreme_x, np.minimum, None, also=(np.amin,), onnx="Red
 
 
 def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
-    """Return base^(x - z), the share of x in z = log(base^x + ...); where z is inf, infinite entries share equally."""
+    """Return base^(x - z), the share of x in z = log(base^x + ...); where z is inf, the `infinite` infs share 1."""
     top = x == np.inf
     difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
     share = np.exp2(difference) if base == 2 else np.exp(difference)
@@ -288,7 +290,7 @@ logsumexp = Primitive(
     _logsumexp,
     _logsumexp_x,
     bind=over,
-    # Of log(0) no warning: all entries may be -inf, and so the result. Nor of the other entries where one is inf.
+    # log(0) gives no warning: if all entries are -inf, so is the result. Nor does the overflow beside an inf.
     kernel=in_single(np.errstate(divide="ignore", over="ignore")(_logsumexp)),
     decomposition=_logsumexp,
     exact=False,
@@ -335,7 +337,8 @@ def _cumprod_x(g: Any, z: Any, x: Any, axis: int) -> Any:
     before = np.concatenate([np.ones_like(z[..., :1]), z[..., :-1]], -1)
     between = shifted(x, 1)
     step = 1
-    # Here g_i is the sum of g_k x_{i+1} ... x_k over i <= k < i + step, and between_i is x_{i+1} ... x_{i+step}.
+    # Now g_i is the sum of the original g_k x_{i+1} ... x_k over i <= k < i + step, and between_i is
+    # x_{i+1} ... x_{i+step}.
     while step < x.shape[-1]:
         g = g + between * shifted(g, step)
         between = between * shifted(between, step)
@@ -364,7 +367,7 @@ def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial:
     totals = total(x, axis=axis)
     if not include_initial:
         return totals
-    # A sum has length 1 along the axis, also if the axis is empty.
+    # np.sum makes the shape: it has length 1 along the axis even if `totals` is empty.
     first = np.full_like(np.sum(totals, axis=axis, keepdims=True), start)
     return np.concatenate([first, totals], axis)
 
@@ -403,14 +406,15 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of y along an axis by the trapezoidal rule, over the points x or steps of dx."""
     y = as_array(y)
-    steps = dx
-    if x is not None:
-        points = as_array(x)
-        steps = np.diff(points, axis=axis if points.ndim > 1 else -1)  # one-dimensional points lie along `axis` of y
-    axis = normalize_axis_index(axis, y.ndim)
-    if x is not None and points.ndim == 1:
-        steps = np.reshape(steps, (-1,) + (1,) * (y.ndim - 1 - axis))
-    return np.sum(steps * (axis_slice(y, axis, slice(1, None)) + axis_slice(y, axis, slice(None, -1))) / 2, axis=axis)
+    along = normalize_axis_index(axis, y.ndim)
+    if x is None:
+        steps = dx
+    elif np.ndim(x) > 1:
+        steps = np.diff(as_array(x), axis=axis)
+    else:  # one-dimensional points lie along `axis` of y
+        steps = np.reshape(np.diff(as_array(x)), (-1,) + (1,) * (y.ndim - 1 - along))
+    sums = axis_slice(y, along, slice(1, None)) + axis_slice(y, along, slice(None, -1))
+    return np.sum(steps * sums / 2, axis=along)
 
 
 # Order statistics.
@@ -427,10 +431,10 @@ def sorted_last(a: Any, axes: tuple[int, ...]) -> Any:
 
 
 def unless_nan(result: Any, entries: Any) -> Any:
-    """The result; where an entry is nan their maximum, whose gradient is nan for each entry."""
+    """The result of sorted entries; but where one of them is nan, nan, with a gradient of nan for each entry."""
     if not entries.shape[-1]:
         return result
-    # `entries` are sorted, so a nan is at the end. np.max gives nan too, and sends nan to all entries in backward.
+    # A nan is sorted to the end. np.max gives nan, and its rule gives each entry a gradient of nan.
     return np.where(np.isnan(entries[..., -1]), np.max(entries, axis=-1), result)
 
 
@@ -451,7 +455,7 @@ def interpolated(entries: Any, position: float) -> Any:
     if position == low:
         return lower
     upper, share = entries[..., low + 1], position - low
-    # From the nearer of the two, as NumPy does: between -inf and 1, the other way is inf - inf.
+    # As in NumPy, start from the nearer entry; starting from the other would give inf - inf between -inf and 1.
     if share < 0.5:
         return lower + (upper - lower) * share
     return upper - (upper - lower) * (1 - share)
@@ -578,7 +582,10 @@ def nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def nan_spread(total: Any, freedom_of: Any, a: Any, axis: Any, ddof: float, keepdims: bool) -> Any:
-    """A measure of spread of the entries that are not nan; nan, where no degree of freedom is left."""
+    """A measure of spread of the entries that are not nan; nan, where no degree of freedom is left.
+
+    It is total(deviations) / freedom_of(degrees of freedom).
+    """
     a = as_array(a)
     count = count_numbers(a, axis, keepdims)
     with np.errstate(divide="ignore", invalid="ignore"):  # where count <= ddof, the result is replaced by nan below
@@ -597,7 +604,7 @@ def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False)
 
 
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
-    """The standard deviation of the entries that are not nan: a norm, as its slope is 0 where all are equal."""
+    """The standard deviation of the entries that are not nan. It uses a norm, whose slope is 0 if all are equal."""
 
     def total(x: Any) -> Any:
         axes = axes_of(x, scalar_axis(x, axis))

@@ -31,12 +31,12 @@ from .readers import LONG
 from .record import record
 from .trace import TraceError, memory_owner
 
-KINDS = 64  # of arguments, with programs of their own
-TRACES = 8  # of one kind, from which on each has to pay
-PAYS = 30  # calls that a program has to serve
-KEPT = 16  # programs of one kind
-FAILURES = 3  # calls that a program is compared in and fails
-CACHES = 2  # runs in a row that change what they read, which is then no cache
+KINDS = 64  # the most kinds of arguments that get programs
+TRACES = 8  # this many traces of one kind, or kinds with traces, are free; after that, each trace has to pay
+PAYS = 30  # a trace pays if this many calls use it
+KEPT = 16  # the most programs of one kind
+FAILURES = 3  # after more failed comparisons than this, a kind gets no program
+CACHES = 2  # a function that changes what it reads in this many runs in a row does not only fill a cache
 RETURN = "Do that outside, with what the function returns, or hold it in a Tensor and write to that."
 OTHER_BITS = "its program gives other last bits. Does NumPy round plain arrays in another way there? Give it Tensors."
 OTHER_NUMBERS = (
@@ -50,7 +50,7 @@ MANY_KINDS = f"{KINDS} kinds of arguments: shapes, dtypes, numbers, or another o
 OWN_WAY = "it was given a container that finds what is in it in a way of its own. Give a dict, list or dataclass."
 MANY_ARGUMENTS = f"{LONG} arguments, lists counted by entries. Give an array."
 GIVE = "Give what changes as an argument, or hold it in a Tensor."
-# Each is imported when it is asked for.
+# The module and the class of each backend; a module is imported when it is first used.
 BACKENDS = {"numpy": (".codegen", "Emitted"), "numba": (".numba_backend", "Machine")}
 Call = Callable[..., Any]
 
@@ -58,19 +58,19 @@ Call = Callable[..., Any]
 class Compiled:
     """A compiled function, as `mg.compile` returns it; it is called like the plain one."""
 
-    _guarded = ("function",)
-    # So that its other attributes are what the user sets, as on a function.
-    __slots__ = (*("function", "backend", "kinds", "alike", "latest", "turns", "told"), "__dict__", "__weakref__")
+    _guarded = ("function",)  # what is compared before each call
+    # With slots, `__dict__` holds only the attributes that the user sets, as on a function.
+    __slots__ = ("__dict__", "__weakref__", "alike", "backend", "function", "kinds", "latest", "told", "turns")
 
     def __init__(self, function: Call, backend: Callable[[Steps], Any]) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.backend = backend
         self.kinds: list[Kind] = []
-        self.alike: dict[Any, list[Kind]] = defaultdict(list)  # the same, by their outline
-        self.latest: Callable[[Any, Any], Any] = misfit
-        self.turns = threading.RLock()  # threads that make the first calls take turns
-        self.told: set[str] = set()  # what was warned of
+        self.alike: dict[Any, list[Kind]] = defaultdict(list)  # the kinds, by their outline
+        self.latest: Callable[[Any, Any], Any] = misfit  # what the last call used; tried first
+        self.turns = threading.RLock()  # only one thread at a time traces
+        self.told: set[str] = set()  # the warnings given, without their numbers
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.latest(args, kwargs)
@@ -110,13 +110,13 @@ class Compiled:
         return result
 
     def known(self, args: Any, kwargs: Any) -> tuple[Kind | None, Runner | None]:
-        """The kind of a call, and the program that serves it."""
-        alike = self.alike.get(outline(args, kwargs), ())  # of many kinds, those that may fit
+        """Return the kind of a call, and the program that serves it; None for what is not there yet."""
+        alike = self.alike.get(outline(args, kwargs), ())  # the kinds that may fit
         kind = next((kind for kind in alike if kind.fits(args, kwargs)), None)
         return kind, kind.serving(args, kwargs) if kind else None
 
     def other(self, args: Any, kwargs: Any) -> Any:
-        """A call that the latest program does not serve: another one does, or the function itself."""
+        """Answer a call that the latest program does not serve: by another program, or by the function itself."""
         kind, runner = self.known(args, kwargs)
         if runner is None:
             return self.itself(kind, args, kwargs)
@@ -125,11 +125,13 @@ class Compiled:
 
     @following(None)
     def itself(self, kind: Kind | None, args: Any, kwargs: Any) -> Any:
-        """A call that the function itself answers; it may be traced, too."""
+        """Answer a call by the function itself, and perhaps trace it to make a program."""
         leaves = flatten((args, kwargs))[0]
-        recorded = CURRENT.get().watch is not None or any(isinstance(x, Tensor) and x.op is not None for x in leaves)
-        if (kind and kind.stopped) or recorded:
-            self.latest = kind.plainly(self.function) if kind and kind.stopped else self.latest
+        if kind and kind.stopped:
+            self.latest = kind.plainly(self.function)
+            return self.function(*args, **kwargs)
+        has_graph = any(isinstance(x, Tensor) and x.op is not None for x in leaves)
+        if has_graph or CURRENT.get().watch is not None:  # a program would not extend the graph, or be watched
             return self.function(*args, **kwargs)
         many = len(self.kinds) >= KINDS
         if kind is None and (many or len(leaves) > LONG):
@@ -137,9 +139,10 @@ class Compiled:
             self.latest = lambda args, kwargs: self.function(*args, **kwargs)  # no program serves it any more
             return self.function(*args, **kwargs)
         with self.turns:
-            if kind is None:  # which may be the only call of its kind; and what is worked out once is worked out now
+            if kind is None:  # the first call only runs: there may be no second, and it may fill caches
                 kind = Kind(args, kwargs)
-                self.stop(kind, "" if kind.is_plain else OWN_WAY)
+                if not kind.is_plain:
+                    self.stop(kind, OWN_WAY)
                 result = self.function(*args, **kwargs)
                 self.kinds.append(kind)
                 self.alike[outline(args, kwargs)].append(kind)
@@ -147,18 +150,20 @@ class Compiled:
             if runner := kind.serving(args, kwargs):
                 return runner.call(args, kwargs)
             kind.calls += 1
-            if kind.calls < PAYS and sum(bool(other.traces) for other in self.kinds if other is not kind) >= TRACES:
-                return self.function(*args, **kwargs)  # of many kinds, such as lengths of batches, those that pay
+            # If many kinds are traced already, such as many batch sizes, only one with many calls is traced, too.
+            traced = [other for other in self.kinds if other.traces and other is not kind]
+            if kind.calls < PAYS and len(traced) >= TRACES:
+                return self.function(*args, **kwargs)
             return self.trace(kind, args, kwargs)
 
     def trace(self, kind: Kind, args: Any, kwargs: Any) -> Any:
-        """The function runs as a trace, of which all is put back; then it runs itself, and its program on copies."""
+        """Trace the function and undo its writes; then run the function, and compare its program on copies."""
         leaves, _ = flatten((args, kwargs))
         owners = {id(memory_owner(x)) for x in leaves if has_dtype(x)}
-        # Zeros hide a factor that is another for a Tensor: they are not compared where the function asks for types.
+        # A function that asks for types may use another factor for a Tensor, which zeros would hide: no comparison.
         arrays = [x for x in leaves if has_dtype(x) and not isinstance(x, Tensor) and x.dtype.kind == "f" and x.size]
         zeros = bool(arrays) and not any(map(np.any, arrays))
-        # Where an argument lies in memory that the program writes to by itself, no program serves.
+        # No program is made if an argument shares memory with a Tensor or array that a program reads or writes.
         if (kind.asks and zeros) or not all(runner.memory.isdisjoint(owners) for runner in kind.runners):
             return self.function(*args, **kwargs)
         kind.move(leaves)
@@ -173,12 +178,12 @@ class Compiled:
         except TooMuch as reason:
             self.stop(kind, f"{reason}. {GIVE}")
         else:
-            kind.asks = not outside.named.isdisjoint(TABLE["who questions"])
+            kind.asks = not outside.named.isdisjoint(TABLE["who questions"])  # isinstance and the like
         if kind.stopped or (kind.asks and zeros):
             return self.function(*args, **kwargs)
         steps = self.recorded(kind, args, kwargs, outside)
         if isinstance(steps, str):
-            result = self.function(*args, **kwargs)  # which may raise the same: then its data are wrong
+            result = self.function(*args, **kwargs)  # if it raises the same error, its arguments are wrong
             self.failed(kind, steps)
             return result
         kind.traces += 1
@@ -201,10 +206,7 @@ class Compiled:
         return found.result
 
     def recorded(self, kind: Kind, args: Any, kwargs: Any, outside: Outside) -> Steps | str | None:
-        """The steps that the function takes, if a program can be made of them; the error that it raises; or None.
-
-        What it did is put back.
-        """
+        """Trace the function and undo its writes. Return its steps, the text of an error, or None for no program."""
         undo: list[Callable[[], Any]] = []
         try:
             with following(set()) as path:
@@ -218,14 +220,15 @@ class Compiled:
             lines = [format_location((x.f_code, x.f_lasti)) for x in frames if is_users_file(x.f_code.co_filename)]
             return f"as a trace it raises {type(error).__name__}: {error}: {''.join(lines[-1:])}"
         finally:
-            for put_back in reversed(undo):  # what was met first was kept first, before any write
+            for put_back in reversed(undo):  # the oldest entry is from before any write, so it comes last
                 put_back()
             changed, kept = outside.restore()
         if kept:
             told = f"{self.name} changed {kept} itself, which its program would not do, and that cannot be put back"
             raise TraceError(f"{told}; all else is as before the call. {RETURN}")
-        if steps.spoiled is not None:
+        if steps.spoiled:  # a reason to stop for all calls of this kind
             self.stop(kind, steps.spoiled)
+        if steps.spoiled is not None:
             return None
         kind.changed = kind.changed + 1 if changed else 0
         if kind.changed == CACHES:
@@ -233,24 +236,24 @@ class Compiled:
         if changed:
             return None
         if asked:
-            self.stop(kind, ASKED if steps.gradients or steps.writes else "")
+            if steps.gradients or steps.writes:
+                self.stop(kind, ASKED)
             kind.stopped = True
         return steps
 
     def failed(self, kind: Kind, why: str) -> None:
+        """Count a failed trace or comparison; stop after too many."""
         kind.failures += 1
         if kind.failures > FAILURES:
             self.stop(kind, why)
 
     def stop(self, kind: Kind, why: str) -> None:
-        """From now on the function itself runs; without a reason, this time only."""
-        if not why:
-            return
+        """Let the function itself answer all calls of a kind from now on, and warn."""
         kind.stopped, kind.runners = True, []
         self.warn(why)
 
     def warn(self, why: str) -> None:
-        """Say once that calls are not faster; that it is so for other shapes, too, is not said again."""
+        """Warn that calls run without a program; texts that differ only in numbers, such as shapes, are one warning."""
         known = re.sub(r"\d+", "", why)
         if known not in self.told:
             self.told.add(known)
@@ -262,46 +265,52 @@ cures.install(Compiled, "Compiled")
 
 
 def outline(args: Any, kwargs: Any) -> Any:
-    """Return what tells most kinds of arguments apart at once: shapes, whole numbers, names."""
-    parts = (x.shape if isinstance(x, np.ndarray | Tensor) else x if type(x) is int else type(x) for x in args)
-    return (*parts, *kwargs)
+    """Return a key that differs for most kinds of arguments: shapes, integers, types and keywords."""
+
+    def part(x: Any) -> Any:
+        if isinstance(x, np.ndarray | Tensor):
+            return x.shape
+        return x if type(x) is int else type(x)
+
+    return (*map(part, args), *kwargs)
 
 
 class Kind:
-    """Calls whose arguments are of the same kind: what the function returns to them, and its programs."""
+    """A kind of arguments: the guard that recognises it, and the programs that serve its calls."""
 
     def __init__(self, args: Any, kwargs: Any) -> None:
         names = Names()
         guard = Guard(args, kwargs, names)
         self.call = names.function("call(args, kwargs)", guard.conditions, [f"return [{', '.join(guard.paths)}]"])
         found = self.call(args, kwargs)
-        self.is_plain = found is MISFIT or all(map(operator.is_, found, guard.leaves))  # what methods give, is held
+        self.is_plain = found is MISFIT or all(map(operator.is_, found, guard.leaves))  # containers give what they hold
         self.floats = {i: guard.leaves[i] for i in guard.floats}  # as they were at the first call
         self.paths = guard.paths
-        self.moving: set[int] = set()  # the floats that were others since
+        self.moving: set[int] = set()  # the places of floats that have changed since
         self.runners: list[Runner] = []
         self.traces = 0
-        self.calls = 0  # without a program
-        self.stopped = self.asks = False  # whether the function itself runs; whether it asks for types
-        self.failures = 0  # of its programs, in calls that they are compared in
-        self.changed = 0  # runs in a row that changed what they read
+        self.calls = 0  # how many calls had no program
+        self.stopped = False  # whether the function itself answers all calls
+        self.asks = False  # whether the function asks for types
+        self.failures = 0  # how many traces or comparisons failed
+        self.changed = 0  # how many runs in a row changed what they read
 
     def fits(self, args: Any, kwargs: Any) -> bool:
         return self.call(args, kwargs) is not MISFIT
 
     def plainly(self, function: Call) -> Callable[[Any, Any], Any]:
-        """Return what answers calls of this kind by the function itself, and no others."""
+        """Return a callable that runs the function for calls of this kind, and gives MISFIT for others."""
         return lambda args, kwargs: function(*args, **kwargs) if self.fits(args, kwargs) else MISFIT
 
     def serving(self, args: Any, kwargs: Any) -> Runner | None:
-        """The program for a call, moved to the front."""
+        """Return the program for a call, or None; move it to the front of the list."""
         runner = next((x for x in self.runners if x.fits(args, kwargs)), None)
         if runner and runner is not self.runners[0]:
             self.runners = [runner, *(x for x in self.runners if x is not runner)]
         return runner
 
     def move(self, leaves: list[Any]) -> None:
-        """Floats that are not what they were at the first call become inputs."""
+        """Make inputs of the floats that are not what they were at the first call; drop the programs made before."""
         new = {i for i, then in self.floats.items() if repr(leaves[i]) != repr(then)} - self.moving
         if new:
             self.moving |= new
@@ -316,9 +325,9 @@ class Bound(functools.partial[Any]):
 
 
 def may_be_asked(x: Any) -> bool:
-    """Return True if a gradient may be asked of a result: `backward` would give one, and none was computed yet.
+    """Return True if the caller may call `backward` on a result: it would reach a leaf, and none has run yet.
 
-    It would raise if an update has overwritten a value that a rule of the graph reads.
+    False if `backward` would raise, because an update has overwritten a value that a rule of the graph reads.
     """
     pending = [x] if isinstance(x, Tensor) and x._requires_grad and x.op is not None else []
     seen, asked = set(pending), False
@@ -338,7 +347,7 @@ def may_be_asked(x: Any) -> bool:
 
 
 def checked_count(n: Any) -> int:
-    """Return the number of calls of a loop; raise if it is none."""
+    """Return the number of calls of a loop as an int; raise if it is no count."""
     try:
         n = operator.index(n)
     except TypeError:
@@ -353,26 +362,26 @@ def checked_count(n: Any) -> int:
 def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     """The same function, run as a program from the third call of a kind on; a decorator, too.
 
-    A kind is what shapes, dtypes and other facts the arguments have. The first call runs as it is. The second is
-    traced, and what that changed is put back; then the function runs, and its program beside it: one that differs in
-    one bit is not used. Results are those of the function, to the bit and in their types. What the function reads
-    besides its arguments is compared before each call; what cannot be compared is refused, and what keeps changing runs
-    as it is, after one warning.
+    Arguments are of one kind if their shapes, dtypes and other facts agree. The first call runs the function. The
+    second traces it and undoes what the trace changed; then it runs the function and its program, and drops a program
+    whose results differ in any bit. So results are those of the function, bit for bit and type for type. Before each
+    call, what the function reads besides its arguments is compared with what it was. If it cannot be compared, an error
+    is raised; if it keeps changing, the function runs without a program, after one warning.
 
     Parameters
     ----------
     function : callable
-        A whole step best: loss, backward and update. Where its result still wants a gradient, it runs as it is. Left
-        out, what is returned is a decorator: `@mg.compile(backend="numba")`.
+        Best a whole training step: loss, backward and update. If its result still has a graph for `backward`, it runs
+        without a program. Without a function, a decorator is returned: `@mg.compile(backend="numba")`.
     backend : {"numpy", "numba"}
-        The second makes machine code, which rounds differently (compared to 1e-9, float32 1e-4) and has no loops for
-        some rows, which it names; `step.loop(n)` then runs n steps without coming back to Python. Needs numba.
+        "numba" makes machine code, and needs numba. It rounds differently (compared to 1e-9, float32 1e-4), and has no
+        loops for some rows, which it names. `step.loop(n)` then runs n steps without a return to Python.
 
     Raises
     ------
     TypeError
-        If a value decides what happens next; see `mg.trace`. If it reads what has a state of its own: a file, the
-        clock, an iterator.
+        If the function branches on a value of a Tensor; see `mg.trace`. If it reads something that changes by itself:
+        a file, the clock, an iterator.
 
     Examples
     --------

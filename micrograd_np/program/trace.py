@@ -31,13 +31,14 @@ from .scalars import Scalar, StandIn, here
 
 Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
-SAME = (alias, hook)
+SAME = (alias, hook)  # ops whose result holds the same value as their argument
+# Ops whose in-place form, such as `x &= y`, writes into an array but makes a new Tensor.
 REBOUND = [TABLE[name] for name in "bitwise_and bitwise_or bitwise_xor left_shift right_shift matmul".split()]
-COPIES = (TABLE["split"], TABLE["conjugate"])  # of a Tensor; NumPy's function, or method, gives views of an array
-astype, broadcast_to = TABLE["astype"], TABLE["broadcast_to"]
+COPIES = (TABLE["split"], TABLE["conjugate"])  # they copy a Tensor; NumPy's give views of an array
+astype = TABLE["astype"]
 
 
-LISTED = 64  # entries of a constant that a text may list
+LISTED = 64  # a program's text lists the entries of a constant up to this many; a larger one is an input
 CURE = (
     "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside: before the call, and give the "
     "result as an argument, or after it."
@@ -66,7 +67,7 @@ class Trace:
         self.undo = undo  # a list that collects functions which restore the Tensors used in this run; None: not wanted
         self.owners: set[int] = set()  # ids of the memory owners of arrays that existed before the function ran
         self.generators: dict[int, tuple[str, Any, Any]] = {}  # path, generator, and the state that `mg.sample` left
-        self.kept: list[Any] = []  # arrays kept alive, so that their ids stay theirs
+        self.kept: list[Any] = []  # arrays kept alive, so that no other object gets their ids
         self.spoiled: str | None = None  # why no program is made of this run; its results are right
         self.refused: TraceError | None = None  # raised again at the end, if the function caught it
         self.steps: list[Step] = []
@@ -80,13 +81,13 @@ class Trace:
         self.written: dict[Memory, Tensor] = {}  # each written memory, and the tensor that the write went through
         self.touched: set[Tensor] = set()  # tensors whose .grad the function itself set or cleared
         self.met: dict[Tensor, Tensor | None] = {}  # the .grad of tensors before the run, if the function read it
-        self.modules: dict[int, Any] = {}  # that ran, by id
-        self.updates: list[Update] = []  # optimiser updates
+        self.modules: dict[int, Any] = {}  # the modules that ran, by id
+        self.updates: list[Update] = []  # the optimiser updates that ran, in order
         self.update = 0  # the number of the update that is running, from 1 on; 0 outside of all
         self.outputs: dict[Value, Any] = {}  # an output, and the innermost module that returned it
-        # Which Tensors are arrays where the function itself runs (False), or numbers of NumPy's (True); None: unknown
+        # Tensors that are no Tensors without a trace: True for a NumPy number, False for an array, None if unknown
         self.plain: dict[Tensor, bool | None] = {}
-        self.view_memory = set[Memory]()  # of arrays that the function shows as views, and a trace as copies
+        self.view_memory = set[Memory]()  # memory of arrays that are views without a trace, and copies in it
 
     # Hooks: the engine calls them after each event.
 
@@ -106,11 +107,10 @@ class Trace:
             self.same(node, args[0])
         elif op.single and is_half(args):
             with no_grad():
-                plain = (x.detach() if isinstance(x, Tensor) else x for x in args)
-                self.same(node, rounded(apply(op, tuple(map(single, plain)), params)))
+                self.same(node, rounded(apply(op, tuple(map(single, detached(args))), params)))
         elif op.decomposition and op.exact and self.spell:
             with no_grad():
-                self.same(node, op.decomposition(*[x.detach() if isinstance(x, Tensor) else x for x in args], **params))
+                self.same(node, op.decomposition(*detached(args), **params))
                 self.values[node].kind_of = op.name
         else:
             if op.shaped_by_data and any(getattr(x, "dtype", None) == np.dtype(bool) for x in args[1:]):
@@ -131,7 +131,7 @@ class Trace:
         return not isinstance(x, Tensor) or x in self.plain
 
     def is_number(self, x: Tensor) -> bool:
-        """Return True if `x += 1` makes another number, as it does for NumPy's, and does not write into x."""
+        """Return True if x stands for a NumPy number: then `x += 1` makes a new number, and does not write into x."""
         known = self.plain.get(x, False)
         if known is None:
             where = here()
@@ -139,7 +139,7 @@ class Trace:
         return bool(known)
 
     def check_number(self, node: Tensor, op: Any) -> None:
-        """Stop where numbers of NumPy's round in another way, or `x &= y` writes into an array and makes a Tensor."""
+        """Make no program where NumPy rounds numbers unlike arrays, or where `x &= y` would write into an array."""
         where = caller_location()
         if node.shape == () and (op is TABLE["power"] or (node.dtype.kind == "c" and op.sign in ("*", "/"))):
             self.spoil(f"NumPy computes {op.name} of single numbers to other bits: {here()}. Give a Tensor instead.")
@@ -166,7 +166,7 @@ class Trace:
             self.whole[tensor] = self.whole.get(other, other)
 
     def copied(self, tensor: Tensor, data: Any) -> None:
-        """Note that a Tensor was made of an array, which is read at each call, or of numbers, which stay."""
+        """Note that a Tensor was made of an array, which the program reads at each call, or of numbers: a constant."""
         if isinstance(data, np.ndarray | Tensor):
             self.values[tensor] = self.step(astype, (self.value(data),), {"dtype": tensor._data.dtype}, tensor._data)
         else:
@@ -232,11 +232,11 @@ class Trace:
             self.update = 0
 
     def spoil(self, why: str) -> None:
-        """Let this run go on without a program; with a reason, later calls of the same kind do so too, and warn."""
+        """Make no program of this run, which goes on. If `why` is not empty, mg.compile warns, and stops tracing."""
         self.spoiled = self.spoiled or why
 
     def draw(self, op: Any, method: Any, args: Any, kwargs: Any) -> Tensor:
-        """Let a Generator draw numbers, which a program does anew."""
+        """Let a Generator draw numbers; the program draws new ones at each call."""
         rng = method.__self__
         if id(rng) not in self.generators:
             self.spoil(f"mg.sample draws of a generator that is made inside: {here()}.")
@@ -251,7 +251,7 @@ class Trace:
         return tensor
 
     def check_draw(self, path: str, rng: Any, before: Any) -> None:
-        """Refuse a run that moved on a generator other than by `mg.sample`."""
+        """Refuse a run in which anything but `mg.sample` changed the state of a generator."""
         if generator_state(rng)[0] != before:
             what = f"{path} drew numbers in the traced function, or was set, and its program would not do so anew"
             cure = f"mg.sample({path}.random, ...), of a np.random.Generator; a program then draws anew"
@@ -264,7 +264,7 @@ class Trace:
             self.outputs.setdefault(self.value(output), module)
 
     def refuse(self, tensor: Tensor, how: str) -> None:
-        """Refuse a use that would fix today's value in the program."""
+        """Refuse a use that would make the value of this call a constant of the program."""
         cure = f"{here()}. {CURES.get(how, CURE)}"
         what = f"{how} of {describe(tensor, 'a tensor')}"
         # str() of an argument is not the same without a trace: there it may be a plain array, so it is always an error.
@@ -281,13 +281,13 @@ class Trace:
         self.refuse_unless_eager(f"{what}: {here()}. Choose with mg.where, or multiply by the mask.")
 
     def refuse_unless_eager(self, why: str) -> None:
-        """Raise; but while compiling this run goes on, as it does what eager code does, and no program is made."""
+        """Raise if strict. Otherwise this run goes on, since its results are right, but it gives no program."""
         if self.strict:
             raise TraceError(why)
         self.spoil(why)
 
     def by_numpy(self, error: Exception, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Call NumPy for what no row serves; raise if strict, or if an argument wants a gradient."""
+        """Call NumPy's own function where the table has no row; raise if strict, or if an argument requires grad."""
         leaves, rebuild = flatten((args, kwargs))
         if self.strict or any(isinstance(x, Tensor) and x._requires_grad for x in leaves):
             raise error from None
@@ -309,8 +309,9 @@ class Trace:
                 old = x._order < self.start
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
-        of_enum = isinstance(x, int | float) and type(x) not in (bool, int, float)  # which NumPy takes for an array
-        if isinstance(x, np.generic | list) or of_enum:
+        # NumPy makes an array of a number of a subclass, such as an IntEnum.
+        is_subclass = isinstance(x, int | float) and type(x) not in (bool, int, float)
+        if isinstance(x, np.generic | list) or is_subclass:
             return new(CONSTANT, np.asarray(x))
         return self.array(x) if is_array(x) else x
 
@@ -326,7 +327,8 @@ class Trace:
         return known
 
     def input(self, kind: str, of: Any, data: Any) -> Value:
-        key = (kind, id(of))  # the value holds on to `of`
+        """Return the program's input for an object; an object has one input of each kind."""
+        key = (kind, id(of))  # the value keeps `of` alive, so no other object gets its id
         if key not in self.inputs:
             self.inputs[key] = new(kind, of, data)
             if kind == TENSOR and self.undo is not None:
@@ -334,6 +336,7 @@ class Trace:
         return self.inputs[key]
 
     def step(self, op: Any, inputs: tuple[Any, ...], params: dict[str, Any], data: Any) -> Value:
+        """Add a step to the program, and return its output; `data` gives the shape, dtype and strides."""
         if settings() != self.settings:
             self.spoil(f"{op.name} runs where the function changed np.errstate or the warning filters: {here()}.")
         output = new(RESULT, None, data)
@@ -342,7 +345,7 @@ class Trace:
         return output
 
     def cotangent(self, node: Tensor, g: Any, final: bool = False) -> None:
-        """Remember of which value g is the gradient; the first one counts, but a leaf wins over a value in between."""
+        """Note the value whose gradient g is: the first one noted, but a leaf replaces the result of an op."""
         value = self.values.get(g)
         if value is None or value.kind != RESULT or node not in self.values:
             return
@@ -351,7 +354,7 @@ class Trace:
             value.cotangent_of = self.targets.get(node, self.values[node])
 
     def check_unwritten(self, x: Tensor) -> None:
-        """Refuse a view made before a write to its memory: it shows the new values, which a program writes last."""
+        """Refuse a view that is older than a write to its memory: it shows new values; a program writes at its end."""
         target = self.written.get(x._memory) if x._memory is not None else None
         if target is not None and target is not x and x._order < x._memory.written:  # type: ignore[union-attr]
             given = x in self.values and self.values[x].kind == ARGUMENT
@@ -360,7 +363,7 @@ class Trace:
             self.refuse_unless_eager(f"{what}; a program writes last: {here()}. {cure}.")
 
     def check_whole(self, x: Tensor, target: Value) -> None:
-        """Refuse to write to a part of what was there before: a program writes whole arrays."""
+        """Refuse a write to a part of an array that existed before the run: a program writes whole arrays."""
         lasting = {id(memory_owner(y)) for y, value in self.values.items() if value.kind in LASTING}
         if target.kind not in LASTING and id(memory_owner(x)) in lasting:
             what = f"{describe(x, 'a tensor')} is a view, and was written to; a program writes to whole tensors alone"
@@ -372,7 +375,7 @@ class Trace:
         return target if target is not None and target.kind in LASTING else self.value(x)
 
     def finish(self) -> list[tuple[Value, Value | None]]:
-        """Return the gradients that the function left; in the tensors, they are arrays again."""
+        """Return each lasting value with the gradient that the function left in it; turn `.grad` into arrays again."""
         for stand_in in (x for x in self.values if type(x) is StandIn):  # the function may have kept it
             stand_in.__class__ = Tensor  # type: ignore[assignment]
         gradients = {tensor: tensor._grad for tensor in self.values if isinstance(tensor._grad, Tensor)}
@@ -382,7 +385,7 @@ class Trace:
         for tensor, value in list(self.values.items()):
             owner = self.targets.get(tensor, value)
             if tensor._order > self.start or owner.kind not in LASTING:
-                continue  # made by the function itself, and gone with it
+                continue  # the function itself made it, so no later call reads it
             if tensor in gradients and tensor.op is None and value.kind != CONSTANT:
                 if gradients[tensor]._requires_grad:
                     self.spoil("it leaves gradients of backward(create_graph=True), which are Tensors, in .grad.")
@@ -403,10 +406,17 @@ class Trace:
 
 
 def gives_number(op: Any, params: dict[str, Any]) -> bool | None:
-    """Return True if NumPy makes a number of its own of a result without axes; None where that is not known."""
+    """Return True if NumPy gives a 0-d result as a number (np.float64), not as an array; None if that is unknown."""
     if op is TABLE["getitem"]:
-        return None if any(part is ... for part in params["index"]) else True
-    return True if is_numpys(kernel_of(op)) and not op.views and op not in (TABLE["copy"], TABLE["where"]) else None
+        known = not any(part is ... for part in params["index"])
+    else:
+        known = is_numpys(kernel_of(op)) and not op.views and op not in (TABLE["copy"], TABLE["where"])
+    return True if known else None
+
+
+def detached(args: tuple[Any, ...]) -> list[Any]:
+    """Return arguments with the Tensors among them cut from their graphs."""
+    return [x.detach() if isinstance(x, Tensor) else x for x in args]
 
 
 def settings() -> Any:
@@ -419,10 +429,13 @@ def settings() -> Any:
 
 
 def kept(x: Any) -> list[Undo]:
-    """Return functions that put a Tensor, with its gradient, or an array back to what it is now."""
-    held = [(x, name, getattr(x, name)) for name in ("_data", "_grad")] if isinstance(x, Tensor) else []
-    arrays = [a for a in (x, *(part for _, _, part in held)) if isinstance(a, np.ndarray) and a.flags.writeable]
-    found: list[Undo] = [functools.partial(setattr, *each) for each in held]
+    """Return functions that restore the present values of an array, or of a Tensor and its gradient."""
+    found: list[Undo] = []
+    arrays = [x]
+    if isinstance(x, Tensor):
+        found = [functools.partial(setattr, x, name, getattr(x, name)) for name in ("_data", "_grad")]
+        arrays = [x._data, x._grad]
+    arrays = [a for a in arrays if isinstance(a, np.ndarray) and a.flags.writeable]
     return found + [functools.partial(np.copyto, a, a.copy(order="K")) for a in arrays]
 
 
@@ -439,8 +452,12 @@ def generator_state(rng: Any) -> tuple[Any, Undo]:
 
 
 def flat(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the entries of nested dicts; arrays become lists, which == compares at once."""
     for key, x in state.items():
-        yield from flat(x) if isinstance(x, dict) else [(key, x.tolist() if hasattr(x, "tolist") else x)]
+        if isinstance(x, dict):
+            yield from flat(x)
+        else:
+            yield key, x.tolist() if hasattr(x, "tolist") else x
 
 
 def memory_owner(x: Any) -> Any:
@@ -456,7 +473,7 @@ def is_array(x: Any) -> bool:
 
 
 def new(kind: str, of: Any, data: Any = None) -> Value:
-    """Return a value with the shape, dtype and strides of an array; by default, of what it stands for."""
+    """Return a value that stands for `of`, with the shape, dtype and strides of `data` (by default, of `of`)."""
     data = of if data is None else data
     if not hasattr(data, "shape"):
         return Value(kind, of)

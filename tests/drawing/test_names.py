@@ -210,7 +210,7 @@ def test_names_stay_with_the_values_that_had_them():
 
 
 def test_the_articles_networks_have_names_where_the_package_is_installed_among_libraries(monkeypatch):
-    monkeypatch.setattr(naming, "libraries", lambda: (frames.ENGINE,))
+    monkeypatch.setattr(naming, "library_prefixes", lambda: (frames.ENGINE,))
     assert naming.is_users_file.__wrapped__(frames.ARTICLE + "tape.py")
     assert not naming.is_users_file.__wrapped__(frames.ENGINE + "core/tensor.py")
 
