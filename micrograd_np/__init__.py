@@ -51,7 +51,7 @@ def _late(module: str, name: str) -> _Callable[..., object]:
 
 
 _GeneratedDoc.write = _late("expressions.rules", "docstring")
-_CustomOp.gradcheck = _late("checking", "gradcheck")
+_CustomOp.gradcheck = _late("checking", "of_op")
 Tensor._repr_html_ = _late("drawing.html", "tensor_html")
 
 # What a bare tape does not need is imported when it is first asked for.

@@ -23,3 +23,10 @@ def test_what_is_not_supported_names_itself_and_the_way_to_add_it(name):
         function = getattr(function, part)
     with pytest.raises(TypeError, match=re.escape(name) + " is not in the table.*(mg.custom_op|mg.scatter)"):
         mg.Tensor(1.0).__array_function__(function, (), (), {})
+
+
+def test_functions_of_numbers_that_text_has_too_are_listed():
+    found = coverage()
+    assert {"np.add", "np.multiply", "np.partition"} <= set(found["pass gradients"])
+    assert "np.less" in found["have no derivative"]
+    assert not any(name.endswith((".startswith", ".isalpha", ".count")) for names in found.values() for name in names)

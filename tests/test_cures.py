@@ -114,7 +114,7 @@ def test_the_arguments_that_are_meant_exist():
     assert {word for code in meant for word in code.split()} <= known
 
 
-CALLED = [(name, code) for name, code in (cures.CALLS | cures.ARGUMENTS).items() if "(" in code]
+CALLED = [(name, code) for name, code in (cures.CALLS | cures.ARGUMENTS).items() if "(" in code and code[0] != "~"]
 
 
 @pytest.mark.parametrize(("name", "code"), CALLED, ids=lambda x: x[:40])

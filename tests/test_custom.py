@@ -177,3 +177,12 @@ def test_a_class_is_no_rule():
 
     with pytest.raises(TypeError, match="takes rules, not a class"):
         mg.custom_op(Square)
+
+
+def test_an_op_with_a_parameter_is_checked():
+    @mg.custom_op(lambda g, z, x, *, k: g * k * x ** (k - 1))
+    def power(x, *, k):
+        return x**k
+
+    assert power.gradcheck(np.full(3, 2.0), k=3)
+    assert power.gradcheck(np.full(3, 2.0), k=3, order=2, rtol=1e-5)

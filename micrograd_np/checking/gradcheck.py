@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,6 +91,11 @@ def gradcheck(
     elif order == 2 and report.verdict == KINK:
         report.suspects.append("Second derivatives were not checked: there are none at a kink.")
     return report
+
+
+def of_op(op: Function, *inputs: Any, rtol: float = RTOL, order: int = 1, **params: Any) -> GradcheckReport:
+    """Return `gradcheck` of a custom op, with values for its keyword-only parameters."""
+    return gradcheck(functools.partial(op, **params) if params else op, *inputs, rtol=rtol, order=order)
 
 
 def with_parameters(module: Any, inputs: tuple[Any, ...]) -> tuple[Function, tuple[Any, ...]]:

@@ -127,8 +127,13 @@ def lines_between(block: Sequence[Any], first: int, last: int) -> list[Any]:
 
 def line_of(x: Tensor, frame: Any) -> int:
     """Return the line of a frame that made a value; 0 if other code made it."""
-    code, instruction = x._created_at or (None, 0)
-    return list(code.co_positions())[instruction // 2][0] or 0 if code is frame.f_code else 0
+    if x._created_at is None:
+        return 0
+    code, instruction = x._created_at
+    own = frame.f_code
+    # IPython compiles each statement of a cell by itself.
+    same_cell = code.co_filename == own.co_filename and code.co_name == own.co_name == "<module>"
+    return list(code.co_positions())[instruction // 2][0] or 0 if code is own or same_cell else 0
 
 
 def as_array(operand: Any, outside: Mapping[str, Any]) -> Any:

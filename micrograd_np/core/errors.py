@@ -277,14 +277,21 @@ def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 # What to write instead of a keyword, or of a method of a ufunc.
 CURES = {
     "out": "Results are new tensors; write a = op(b) for out=.",
-    "where": "Choose among results with np.where(condition, a, b) instead.",
+    "where": "Write np.where(mask, result, other), or reduce x[mask]; sum, prod, max, min and mean take where=.",
     "dtype": "Convert before or after with .astype(dtype).",
+    "mode": "Bring indices into range before: np.clip(i, 0, n - 1), or i % n.",
+    "mean": "Leave it out: the mean is computed.",
+    "hermitian": "Write np.linalg.eigh, or leave it out.",
+    "unbiased": "Write ddof=1 for True, and ddof=0 for False.",
     "outer": "Add an axis and broadcast: a[:, None] * b.",
     "at": "Writing into a tensor is not recorded; add mg.scatter(values, index, shape=...) to it.",
     "reduceat": "Slice the tensor and reduce each part.",
     "reduce": "np.sum, np.prod, np.max and np.min are. Write functools.reduce(np.{name}, t).",
     "accumulate": "np.cumsum and np.cumprod are. Write np.stack(list(itertools.accumulate(t, np.{name}))).",
 }
+
+
+TAKES_WHERE = {"sum", "prod", "max", "min", "mean"}
 
 
 def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
@@ -295,7 +302,8 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
             f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
             "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
         )
-    cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in kwargs if key in CURES]
+    refused = [key for key in kwargs if key in CURES and not (key == "where" and name in TAKES_WHERE)]
+    cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in refused]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")
     told = re.sub(r"^[\w.<>]+\(\) (?=got|takes|missing)", "", str(error))  # without the name of the row's binder

@@ -140,6 +140,7 @@ def kind(x: Any, final: bool) -> str:
 def tagging(taken: set[str]) -> Callable[[str], str]:
     """Return a function that makes names for unnamed values: w1, c1, v1, ... for leaves, constants and results."""
     counts: Counter[str] = Counter()
+    taken = taken | {title.partition(".")[0] for title in taken}  # of c1.weight also c1, a module
 
     def tag(kind: str) -> str:
         letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")

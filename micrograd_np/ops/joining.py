@@ -245,11 +245,15 @@ BORDERS = ("edge", "reflect", "symmetric", "wrap")
 def pad(x: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     """An array with a border: constant, or entries of its own."""
     x = as_array(x)
+    if isinstance(pad_width, dict):
+        raise ArgumentTypeError("np.pad takes a pair of widths for each axis, such as ((1, 1), (0, 0)), and no dict.")
     if mode == "constant":
         return pad_constant(x, pad_width, **options)
     if mode not in BORDERS or options.get("reflect_type", "even") != "even":
         known = f"constant, {', '.join(BORDERS)} (even)"
-        raise ArgumentTypeError(f"np.pad with mode={mode!r} and {options} is not supported on Tensors; {known} are.")
+        raise ArgumentTypeError(
+            f"np.pad with mode={mode!r}{f' and {options}' if options else ''} is not supported on Tensors; {known} are."
+        )
     sides = zip(x.shape, pad_pairs(pad_width, x.ndim), strict=True)
     inside = [np.pad(np.arange(size), width, mode, **options) for size, width in sides]
     return x[np.ix_(*inside)]

@@ -284,6 +284,9 @@ class Primitive(InstanceCall):
         """Answer a call that `bind` refuses: with rarer keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
+        given = {key: x for key, x in kwargs.items() if (key, repr(x)) not in DEFAULTS}
+        if len(given) < len(kwargs):
+            return self.bind_and_apply(*args, **given)
         taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
         if self.extended and kwargs.keys() & {"initial", "where"} and kwargs.keys() <= taken:
             return self.extended(*args, **kwargs)
@@ -293,6 +296,8 @@ class Primitive(InstanceCall):
         return f"<{type(self).__name__} {self.name}>"
 
 
+# NumPy's defaults of keywords that rows do not take, which other libraries pass on.
+DEFAULTS = {("out", "None"), ("dtype", "None"), ("where", "True"), ("mode", "'raise'"), ("order", "None")}
 PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
 
 

@@ -3,7 +3,9 @@
 import ast
 import contextlib
 import cProfile
+import inspect
 import subprocess
+import textwrap
 import threading
 from pathlib import Path
 
@@ -1381,6 +1383,21 @@ def test_the_mistake_may_be_in_an_earlier_statement_of_a_script():
     assert trained(*data, slip=False)
     headline = trained(*data, slip=True).headline()
     assert "`da = dh / (1 - np.exp(-a.data))` should be `da = dh / (1 + np.exp(-a.data))`" in headline
+
+
+def test_the_statements_of_a_cell_are_one_script(tmp_path):
+    """IPython compiles each statement of a cell by itself, under one file name."""
+    source = textwrap.dedent(inspect.getsource(trained)).replace("\n    ", "\n").split('"""\n', 1)[1]
+    source = source.replace("return mg.verify", "report = mg.verify").replace("if slip:  # noqa: SIM108", "if True:  #")
+    cell = tmp_path / "cell.py"
+    cell.write_text(source)
+    rng = np.random.default_rng(3)
+    names = {"mg": mg, "np": np, "__name__": "__main__", "x": rng.normal(size=(5, 3)), "y": rng.normal(size=(5, 2))}
+    names |= {"w1": rng.normal(size=(3, 3)), "w2": rng.normal(size=(3, 2))}
+    for statement in ast.parse(source).body:
+        exec(compile(ast.Module([statement], []), str(cell), "exec"), names)
+    line = "`da = dh / (1 - np.exp(-a.data))` should be `da = dh / (1 + np.exp(-a.data))`"
+    assert line in names["report"].headline()
 
 
 def distances(x, w):

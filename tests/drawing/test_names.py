@@ -298,3 +298,16 @@ def test_a_graph_has_the_same_names_whatever_else_is_alive():
 def test_a_view_of_an_array_without_axes_has_a_name_or_none():
     a = np.array(2.0)
     assert str(mg.trace(lambda x: x * a[...])(leaf(2)))
+
+
+def test_a_generated_name_is_not_that_of_a_module():
+    class Net(mg.nn.Module):
+        def __init__(self):
+            self.c1 = mg.nn.Linear(3, 2, rng=np.random.default_rng(0))
+
+        def forward(self, x):
+            return self.c1(x)
+
+    net = Net()
+    loss = net(np.ones((4, 3))).sum()
+    assert "c2 @ c1.weight.T + c1.bias" in mg.draw(loss).text

@@ -242,3 +242,31 @@ def test_an_axis_too_many_names_the_tensor():
 def test_one_argument_under_pytorchs_and_numpys_name_is_refused():
     with pytest.raises(TypeError, match=r"dim= and axis= are the same argument"):
         mg.Tensor([[1.0, 2.0]], requires_grad=True).sum(axis=0, dim=1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.max(x, out=None),
+        lambda x: np.sum(x, axis=0, dtype=None, out=None),
+        lambda x: np.std(x, where=True),
+        lambda x: np.exp(x, out=None, where=True),
+    ],
+)
+def test_numpys_defaults_may_be_given(call):
+    np.testing.assert_array_equal(call(mg.Tensor(X)).data, call(X))
+
+
+SAID = [
+    (lambda t: np.sum(t, where=t > 0, dtype=np.float32), "^sum: dtype= is not supported", "where="),
+    (lambda t: np.var(t, where=t > 0), "^var: where= is not supported.*reduce x.mask.", "dtype"),
+    (lambda t: np.take(t, [0], mode="wrap"), "^take: mode= is not supported.*i % n", "where"),
+    (lambda t: t.std(unbiased=False), "^std: unbiased= is not supported.*ddof=0", "where"),
+]
+
+
+@pytest.mark.parametrize(("call", "says", "not_said"), SAID)
+def test_only_the_keywords_that_are_not_taken_are_named(call, says, not_said):
+    with pytest.raises(TypeError, match=says) as caught:
+        call(mg.Tensor(X))
+    assert not_said not in str(caught.value)

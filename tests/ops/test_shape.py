@@ -338,3 +338,10 @@ def test_refused(expression, error, says):
     x = mg.Tensor(np.ones((2, 3)), requires_grad=True)
     with pytest.raises(error, match=says):
         function(expression)(x)
+
+
+def test_widths_of_a_border_are_no_dict():
+    with pytest.raises(TypeError, match="a pair of widths for each axis"):
+        np.pad(mg.Tensor(np.ones((3, 4))), {0: 1})
+    with pytest.raises(TypeError, match="mode='mean' is not supported"):
+        np.pad(mg.Tensor(np.ones((3, 4))), 1, mode="mean")
