@@ -284,7 +284,7 @@ class Primitive(InstanceCall):
         """Answer a call that `bind` refuses: with rarer keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
-        given = {key: x for key, x in kwargs.items() if (key, repr(x)) not in DEFAULTS}
+        given = {key: x for key, x in kwargs.items() if x is not DEFAULTS.get(key, self)}
         if len(given) < len(kwargs):
             return self.bind_and_apply(*args, **given)
         taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
@@ -297,7 +297,7 @@ class Primitive(InstanceCall):
 
 
 # NumPy's defaults of keywords that rows do not take, which other libraries pass on.
-DEFAULTS = {("out", "None"), ("dtype", "None"), ("where", "True"), ("mode", "'raise'"), ("order", "None")}
+DEFAULTS = {"out": None, "dtype": None, "where": True}
 PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
 
 
