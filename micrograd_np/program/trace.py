@@ -38,6 +38,8 @@ COPIES = (TABLE["split"], TABLE["conjugate"])  # they copy a Tensor; NumPy's giv
 astype = TABLE["astype"]
 
 
+# NumPy 2.0 takes a number of a class of the user's for one of Python's; newer versions make an array of it.
+MAKES_ARRAYS = (np.ones(1, np.float32) * type("Whole", (int,), {})(1)).dtype == np.float64
 LISTED = 64  # a program's text lists the entries of a constant up to this many; a larger one is an input
 CURE = (
     "Choose with mg.where instead of if, keep numbers as Tensors, or do it outside: before the call, and give the "
@@ -309,10 +311,11 @@ class Trace:
                 old = x._order < self.start
                 self.values[x] = self.input(TENSOR, x, x._data) if old else self.array(x._data)
             return self.values[x]
-        # NumPy makes an array of a number of a subclass, such as an IntEnum.
-        is_subclass = isinstance(x, int | float) and type(x) not in (bool, int, float)
-        if isinstance(x, np.generic | list) or is_subclass:
+        is_subclass = isinstance(x, int | float) and type(x) not in (bool, int, float)  # such as an IntEnum
+        if isinstance(x, np.generic | list) or (is_subclass and MAKES_ARRAYS):
             return new(CONSTANT, np.asarray(x))
+        if is_subclass:
+            return int(x) if isinstance(x, int) else float(x)
         return self.array(x) if is_array(x) else x
 
     def array(self, x: Any) -> Value:

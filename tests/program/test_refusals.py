@@ -416,15 +416,17 @@ def test_a_float_that_changes_may_divide():
         compiled(np.arange(3.0), -100.0)
 
 
-def test_a_whole_number_of_a_class_counts_as_an_array():
+def test_a_whole_number_of_a_class_counts_as_in_numpy():
     class Scale(enum.IntEnum):
         TWO = 2
 
     x = np.ones(3, np.float32)
     compiled = mg.compile(lambda x: x * Scale.TWO)
-    assert {compiled(x).dtype for _ in range(4)} == {np.dtype(float)}
+    eager = x * Scale.TWO
+    assert {compiled(x).dtype for _ in range(4)} == {eager.dtype}
     assert len(compiled.programs) == 1
-    assert "x * np.int64(2)" in str(mg.trace(lambda x: x * Scale.TWO)(x))
+    text = "x * np.int64(2)" if eager.dtype == float else "x * 2"
+    assert text in str(mg.trace(lambda x: x * Scale.TWO)(x))
 
 
 def test_one_warning_for_all_shapes():
