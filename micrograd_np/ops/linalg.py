@@ -129,7 +129,9 @@ def _pinv_x(g: Any, z: Any, x: Any, **_: Any) -> Any:
 
 
 def _bind_pinv(a: Any, rcond: Any = None, **rtol: Any) -> Bound:
-    """NumPy's signature; `rtol` is another name of `rcond`."""
+    """NumPy's signature; `rtol` is another name of `rcond`, and None is another default than none."""
+    if other := rtol.keys() - {"rtol"}:  # with hermitian=, NumPy reads one triangle, and the rule holds for all entries
+        raise TypeError(f"got an unexpected keyword argument {other.pop()!r}")
     return (as_array(a),), {"rcond": rcond, **rtol}
 
 

@@ -200,6 +200,18 @@ def test_lists(call):
     np.testing.assert_allclose(ours, theirs, rtol=1e-14)
 
 
+@pytest.mark.parametrize("f", [np.linalg.pinv, np.linalg.svd])
+def test_one_triangle_is_not_read_alone(f):
+    with pytest.raises(TypeError, match="hermitian= is not supported on Tensors"):
+        f(mg.Tensor(np.eye(3), requires_grad=True), hermitian=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"rcond": 0.3}, {"rtol": 0.3}, {"rtol": None}])
+def test_small_singular_values_are_left_out_as_in_numpy(options):
+    x = np.diag([1.0, 0.2, 1e-15])
+    np.testing.assert_array_equal(np.linalg.pinv(mg.Tensor(x), **options).data, np.linalg.pinv(x, **options))
+
+
 REFUSED = [
     ("np.dot(x, y)", r"dot does not fit x \(2, 3\) float64, y \(2, 4\) float64: .* 3 entries.* Transpose"),
     ("np.inner(x, y)", r"inner does not fit x \(2, 3\) float64, y .*: axis -1 of the first has 3 .* second has 4"),
