@@ -18,7 +18,7 @@ from .core.context import current_context
 from .core.tensor import Tensor, assign
 from .core.versions import memory_of
 from .ops import BY_FUNCTION, FUNCTIONS
-from .ops.primitive import Primitive
+from .ops.primitive import Primitive, without_defaults
 
 table: Any = SimpleNamespace(**FUNCTIONS)
 # What NumPy's functions call, without the step over the row's `__call__`.
@@ -85,6 +85,8 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
         return call(*args, **kwargs) if kwargs else call(*args)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
+            if len(given := without_defaults(kwargs)) < len(kwargs):
+                return array_function(self, function, types, args, given)
             error = errors.signature(function.__name__, kwargs, error)
         return by_numpy(error, function, args, kwargs)
 

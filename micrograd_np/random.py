@@ -37,10 +37,8 @@ def sample(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Tensor:
         cure = "Make one with rng = np.random.default_rng(seed), and pass a method, such as rng.random."
         raise ArgumentTypeError(f"{name} is no method of a Generator. {cure}")
     trace = CURRENT.get().trace
-    if trace is not None:
-        drawn: Tensor = trace.draw(draw, method, args, kwargs)
-        return drawn
-    return constant(as_array(method(*args, **kwargs)))
+    drawn: Tensor = trace.draw(draw, method, args, kwargs) if trace else constant(as_array(method(*args, **kwargs)))
+    return drawn
 
 
 def _draw(rng: Any, method: str, args: Any, kwargs: Any, number: bool) -> Any:

@@ -284,8 +284,7 @@ class Primitive(InstanceCall):
         """Answer a call that `bind` refuses: with rarer keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
-        given = {key: x for key, x in kwargs.items() if x is not DEFAULTS.get(key, self)}
-        if len(given) < len(kwargs):
+        if len(given := without_defaults(kwargs)) < len(kwargs):
             return self.bind_and_apply(*args, **given)
         taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
         if self.extended and kwargs.keys() & {"initial", "where"} and kwargs.keys() <= taken:
@@ -297,8 +296,13 @@ class Primitive(InstanceCall):
 
 
 # NumPy's defaults of keywords that rows do not take, which other libraries pass on.
-DEFAULTS = {"out": None, "dtype": None, "where": True}
+DEFAULTS = {"out": None, "dtype": None, "where": True, "hermitian": False, "order": None, "mode": "raise"}
 PYTORCHS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def without_defaults(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return keywords without those that have one of NumPy's defaults."""
+    return {key: x for key, x in kwargs.items() if key not in DEFAULTS or x is not DEFAULTS[key]}
 
 
 def in_numpys_words(kwargs: dict[str, Any]) -> dict[str, Any]:

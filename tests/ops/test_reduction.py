@@ -251,6 +251,9 @@ def test_one_argument_under_pytorchs_and_numpys_name_is_refused():
         lambda x: np.sum(x, axis=0, dtype=None, out=None),
         lambda x: np.std(x, where=True),
         lambda x: np.exp(x, out=None, where=True),
+        lambda x: np.sort(x, order=None),
+        lambda x: np.take(x, [0], mode="raise"),
+        lambda x: np.linalg.pinv(x, hermitian=False),
     ],
 )
 def test_numpys_defaults_may_be_given(call):
