@@ -138,8 +138,6 @@ class ConvTranspose(Convolution):
         The number of parts that the channels are split into; each kernel sees the channels of one part.
     bias : bool
         Whether a number is added to each output channel; it begins as 0.
-    dilation : int or tuple of int
-        The distance in the output between neighbouring entries of the kernel.
     rng : Generator, optional
         The random generator of the first weights. None: a new one.
     init : callable, optional
@@ -168,7 +166,6 @@ class ConvTranspose(Convolution):
         output_padding: Any = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: Any = 1,
         *,
         rng: Rng = None,
         init: Initialiser | None = None,
@@ -177,13 +174,13 @@ class ConvTranspose(Convolution):
         # The base class also takes padding='same'.
         ops.one_per_axis("padding", padding, self._axes, type(self).__name__)
         options: dict[str, Any] = {"rng": rng, "init": init, "dtype": dtype}
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, **options)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, 1, groups, bias, **options)
         ops.checked_output_padding(type(self).__name__, self._axes, output_padding, stride)
         self.output_padding = output_padding
 
     def forward(self, x: Any) -> Any:
         x = checked_input(self, x, self.weight)
-        options = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+        options = (self.stride, self.padding, self.output_padding, self.groups)
         return self._function(x, self.weight, self.bias, *options)
 
 

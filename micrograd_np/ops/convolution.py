@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ArgumentError, ShapeError, check_shape, describe
+from ..core.errors import ArgumentError, ShapeError, describe
 from .dense import with_shape
 from .primitive import Bound, D, Part, Primitive, as_array, example, remembered
 
@@ -50,14 +50,6 @@ def count_steps(shape: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dila
         how = f"dilation {dilation}, does not fit into {shape} with padding {padding}"
         raise ShapeError(f"a kernel of {kernel} entries, {how}. Take a smaller kernel or more padding.")
     return steps
-
-
-def check_steps(found: Sizes, shape: Sizes, kernel: Sizes, **how: Sizes) -> None:
-    """Raise unless the array has `found` windows along each axis: the rules compute one shape from the other."""
-    steps = count_steps(shape, kernel, **how)
-    if found != steps:
-        given = ", ".join(f"{name} {sizes}" for name, sizes in how.items())
-        raise ShapeError(f"a kernel of {kernel} entries, {given}, has {steps} windows in {shape}, not {found}.")
 
 
 def tap_indices(kernel: Sizes, steps: Sizes, stride: Sizes, dilation: Sizes) -> Iterator[tuple[Sizes, Any]]:
@@ -100,7 +92,6 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
     """Make an array of this shape from its windows, which are added where they overlap."""
     axes = len(shape)
     kernel, steps = y.shape[:axes], y.shape[-axes:]
-    check_steps(steps, shape, kernel, stride=stride, padding=padding, dilation=dilation)
     wide_shape = [n + 2 * p for n, p in zip(shape, padding, strict=True)]
     z = np.zeros((*y.shape[axes:-axes], *wide_shape), y.dtype, like=y)
     for tap, where in tap_indices(kernel, steps, stride, dilation):
@@ -172,17 +163,13 @@ def where_largest(x: Any, z: Any, kernel: Sizes, **how: Sizes) -> tuple[list[Any
 
 def _max_pool_input(y: Any, x: Any, top: Any, kernel: Sizes, **how: Sizes) -> Any:
     """Return zeros like x, with each entry of y at the largest entry of its window; top holds the largest entries."""
-    check_shape("y", y, top)
     chosen, count = where_largest(x, top, kernel, **how)
     stride, padding, dilation = how["stride"], how["padding"], how["dilation"]
     share = np.empty_like(top, dtype=y.dtype)
     share[...] = y  # first copy to the memory order of top, then divide: NumPy is slow to divide across two orders
-    # If windows do not overlap, each share is assigned, not added. If, besides, they cover all of x, `wide` need not
-    # begin as zeros.
+    # If windows do not overlap, each share is assigned, not added.
     overlap = any(s <= d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
-    tiled = not overlap and not any(padding) and len(chosen) * top.size == x.size
-    new_like = np.empty_like if tiled else np.zeros_like
-    wide = padded(new_like(x, dtype=y.dtype), padding, 0)
+    wide = padded(np.zeros_like(x, dtype=y.dtype), padding, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share /= count
         for here, (_, where) in zip(chosen, tap_indices(kernel, share.shape[2:], stride, dilation), strict=True):
@@ -195,7 +182,6 @@ def _max_pool_input(y: Any, x: Any, top: Any, kernel: Sizes, **how: Sizes) -> An
 
 def _max_pool_mean(v: Any, x: Any, top: Any, kernel: Sizes, **how: Sizes) -> Any:
     """Return the mean of v over the largest entries of each window of x; top holds those entries."""
-    check_shape("v", v, x)
     chosen, count = where_largest(x, top, kernel, **how)
     with np.errstate(divide="ignore", invalid="ignore"):
         pairs = zip(chosen, tap_views(v, kernel, 0, **how), strict=True)
@@ -407,7 +393,6 @@ def _conv(x: Any, w: Any, *bias: Any, groups: int, stride: Sizes, padding: Sizes
 def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """Return the transpose of conv in its input: for each entry of y a scaled copy of the kernel, added up."""
     kernel, outs, ins = w.shape[2:], w.shape[0] // groups, w.shape[1]
-    check_steps(y.shape[2:], shape, kernel, stride=stride, padding=padding, dilation=dilation)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     # The windows are computed block by block, and each entry of a window is added to its place in x. Neighbouring
     # blocks overlap in x, so nothing may be assigned there: each write is an addition.
@@ -424,7 +409,6 @@ def _conv_input(y: Any, w: Any, shape: Sizes, groups: int, stride: Sizes, paddin
 
 def _conv_weight(x: Any, y: Any, kernel: Sizes, groups: int, stride: Sizes, padding: Sizes, dilation: Sizes) -> Any:
     """Return the transpose of conv in its kernel: the sum of the windows of x, each times its entry of y."""
-    check_steps(y.shape[2:], x.shape[2:], kernel, stride=stride, padding=padding, dilation=dilation)
     seen = split_groups(window_views(samples_last(x, padding), kernel, stride, dilation), groups)
     y = split_groups(samples_last(y, (0,) * len(kernel)), groups)
     ins, outs = seen.shape[1], y.shape[1]
@@ -584,25 +568,18 @@ def conv_transpose(axes: int, x: Any, weight: Any, bias: Any, output_padding: An
     name, x, weight = f"conv_transpose{axes}d", as_array(x), as_array(weight)
     check_ndim(name, axes, x=x, weight=weight)
     check_channels(name, x, weight.shape[0], weight, groups)
-    how = each_axis(axes, **given)
+    how = each_axis(axes, **given, dilation=1)
     more = checked_output_padding(name, axes, output_padding, how["stride"])
     sizes = zip(x.shape[2:], weight.shape[2:], *how.values(), more, strict=True)
     shape = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 + m for n, k, s, p, d, m in sizes)
-    if min(shape) < 1:
+    if min(*shape, *x.shape[2:]) < 1:
         raise ArgumentError(f"{name}: padding={how['padding']} removes the whole result of {describe(x, 'x')}.")
     z = conv_input(x, weight, shape=shape, groups=groups, **how)
     return z if bias is None else z + np.reshape(with_shape("bias", bias, z.shape[1:2]), (-1, *[1] * axes))
 
 
 def conv_transpose1d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1
 ) -> Any:
     """Return the transpose of conv1d: for each entry of a signal a scaled copy of the kernel, added up.
 
@@ -611,7 +588,7 @@ def conv_transpose1d(
     x : (N, C, L)
     weight : (C, O / groups, K)
     bias : (O,), optional
-    stride, padding, output_padding, groups, dilation : int
+    stride, padding, output_padding, groups : int
         Those of the conv1d that is transposed. output_padding is the number of entries at the end that its stride left
         over.
 
@@ -620,18 +597,11 @@ def conv_transpose1d(
     >>> conv_transpose1d([[[1.0, 2.0]]], [[[1.0, 10.0, 100.0]]], stride=2)
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
-    return conv_transpose(1, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
+    return conv_transpose(1, x, weight, bias, output_padding, groups, stride=stride, padding=padding)
 
 
 def conv_transpose2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1
 ) -> Any:
     """Return the transpose of conv2d: for each entry of an image a scaled copy of the kernel, added up.
 
@@ -640,7 +610,7 @@ def conv_transpose2d(
     x : (N, C, H, W)
     weight : (C, O / groups, KH, KW)
     bias : (O,), optional
-    stride, padding, output_padding, dilation : int or (int, int)
+    stride, padding, output_padding : int or (int, int)
         Those of the conv2d that is transposed. output_padding is the number of entries at the end that its stride left
         over.
     groups : int
@@ -651,4 +621,4 @@ def conv_transpose2d(
     array([[[[1., 2., 1.],
              [1., 2., 1.]]]])
     """
-    return conv_transpose(2, x, weight, bias, output_padding, groups, stride=stride, padding=padding, dilation=dilation)
+    return conv_transpose(2, x, weight, bias, output_padding, groups, stride=stride, padding=padding)

@@ -56,7 +56,7 @@ CONVOLUTION = WEIGHTED | {
     "bias": FLAG,
     "init": INIT,
 }
-TRANSPOSED = {name: bad for name, bad in CONVOLUTION.items() if name != "padding"} | {
+TRANSPOSED = {name: bad for name, bad in CONVOLUTION.items() if name not in ("padding", "dilation")} | {
     "padding": [*EACH_PADDING, ("same", "not 'same'")],
     "output_padding": [
         *EACH_PADDING,

@@ -45,7 +45,7 @@ LAYERS = [
     ("ConvTranspose1d(3, 4, 3)", [(2, 3, 5)]),
     ("ConvTranspose1d(4, 6, 3, 2, 1, 1, groups=2)", [(2, 4, 5)]),
     ("ConvTranspose2d(2, 4, (3, 2), (2, 1), (1, 0), (1, 0), 2, False)", [(2, 2, 4, 5)]),
-    ("ConvTranspose2d(2, 3, 2, stride=2, dilation=2, output_padding=1)", [(2, 2, 4, 3)]),
+    ("ConvTranspose2d(2, 3, 2, stride=2, output_padding=1)", [(2, 2, 4, 3)]),
     ("AdaptiveAvgPool1d(3)", [(2, 3, 7)]),
     ("AdaptiveAvgPool1d(5)", [(2, 3, 3)]),
     ("AdaptiveAvgPool2d(1)", [(2, 3, 4, 5)]),
