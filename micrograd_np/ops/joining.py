@@ -233,11 +233,7 @@ pad_constant = Primitive(
     np.pad,
     _inside,
     bind=lambda x, pad_width, constant_values=0: ((x,), {"pad_width": pad_width, "constant_values": constant_values}),
-    examples=[
-        example(D(2, 3), 1),
-        example(D(2, 3), ((1, 0), (0, 2)), constant_values=2.0),
-        example(D(4), (1, 2), constant_values=((3.0, 4.0),)),
-    ],
+    examples=[example(D(2, 3), ((1, 0), (0, 2)), constant_values=2.0), example(D(4), 1, constant_values=((3.0, 4.0),))],
 )
 BORDERS = ("edge", "reflect", "symmetric", "wrap")
 

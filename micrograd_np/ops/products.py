@@ -293,11 +293,9 @@ einsum = Variadic(
         example("ij,jk->ik", D(3, 4), D(4, 2)),
         example("...ij,...jk->...ik", D(2, 3, 4), D(4, 2)),
         example("iji->j", D(3, 2, 3)),
-        example("ij->j", D(3, 4)),
         example("ij,ij,k->kj", D(1, 4), D(3, 4), D(1)),
         example("ii,i,ij->", D(3, 3), D(3), D(3, 4)),
         example("i,j,k,ij->jk", D(2), D(3), D(4), D(2, 3), optimize=True),
-        example("ij,jk->ki", D(2, 3), D(3, 4)),
     ],
     onnx="Einsum",
     product=True,
@@ -326,12 +324,7 @@ def _p_norm_x(g: Any, z: Any, x: Any, ord: float, axis: int) -> Any:
 p_norm = Part(
     np.linalg.norm,
     _p_norm_x,
-    examples=[
-        example(D(3, 4), ord=3, axis=0),
-        example(D(4), ord=1.5, axis=0),
-        example(D(2, 3), ord=-2, axis=-1),
-        example(D(3), ord=0.5, axis=0),
-    ],
+    examples=[example(D(3, 4), ord=3, axis=0), example(D(2, 3), ord=-2, axis=-1), example(D(3), ord=0.5, axis=0)],
 )
 
 

@@ -74,14 +74,7 @@ def merged_axes(x: Any, axes: tuple[int, ...]) -> Any:
     return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
 
 
-CASES = [
-    example(D(3, 4)),
-    example(D(3, 4), 0),
-    example(D(3, 4), axis=-1, keepdims=True),
-    example(D(2, 3, 4), axis=(0, -1)),
-    example(D(2, 3, 4), axis=(2, 0), keepdims=True),
-    example(D()),
-]
+CASES = [example(D(3, 4)), example(D(3, 4), -1, keepdims=True), example(D(2, 3, 4), axis=(2, 0)), example(D())]
 
 
 def reduction(function: Any, rule: Any, by: Any, **facts: Any) -> Primitive:

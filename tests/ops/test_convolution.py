@@ -176,6 +176,7 @@ def test_float32_throughout_and_the_larger_dtype_of_two():
     assert mg.conv2d(x, w, np.ones(1)).dtype == mg.conv2d(drawn(2, 1, 5, 5), w).dtype == np.float64
 
 
+Y = np.zeros((2, 4, 5, 5))
 X, W = mg.Tensor(np.zeros((2, 3, 8, 8)), name="x"), mg.Tensor(np.zeros((4, 3, 3, 3)), name="w")
 WRONG = [
     (lambda: mg.conv2d(X.data[0], W), r"conv2d takes x \(N, C, H, W\).*\(3, 8, 8\).*w \(4, 3, 3, 3\).*x\[None\]"),
@@ -206,6 +207,8 @@ WRONG = [
         lambda: mg.conv_transpose2d(np.zeros((2, 4, 8, 8)), W, output_padding=1),
         r"output_padding=\(1, 1\) must be below the stride \(1, 1\)",
     ),
+    (lambda: convolution.conv_input(Y, W, shape=(8, 8), **HOW), r"\(6, 6\) windows in \(8, 8\).*not \(5, 5\)"),
+    (lambda: convolution.conv_weight(X, Y, kernel=(3, 3), **HOW), r"\(6, 6\) windows in \(8, 8\).*not \(5, 5\)"),
 ]
 
 
