@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -177,34 +178,30 @@ def in_order(steps: int, reverse: bool) -> Any:
     return range(steps)[::-1] if reverse else range(steps)
 
 
+def run_along(packed: Any, states: int, reverse: bool, step: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return what step(from_x, from_h, *states) gives at all steps, and what the states added to the gates."""
+    from_x, *now = packed[: 1 + states]
+    found: list[Any] = [()] * len(from_x)
+    for t in in_order(len(from_x), reverse):
+        from_h = linear(now[0], *packed[1 + states :])
+        now = step(from_x[t : t + 1], from_h, *now)
+        found[t] = (*now, from_h)
+    return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+
 def _rnn(packed: Any, reverse: bool, nonlinearity: str) -> Any:
     """Return the states of an Elman network along a sequence."""
-    from_x, h, w, *bias = packed
-    states = [h] * len(from_x)
-    for t in in_order(len(from_x), reverse):
-        states[t] = h = rnn_step(from_x[t : t + 1], linear(h, w, *bias), nonlinearity)
-    return (np.concatenate(states),)
+    return run_along(packed, 1, reverse, lambda x, from_h, h: [rnn_step(x, from_h, nonlinearity)])[:1]
 
 
 def _gru(packed: Any, reverse: bool) -> Any:
     """Return the states of a gated recurrent unit along a sequence, and what they added to the gates."""
-    from_x, h, w, *bias = packed
-    states, added = [h] * len(from_x), [h] * len(from_x)
-    for t in in_order(len(from_x), reverse):
-        added[t] = from_h = linear(h, w, *bias)
-        states[t] = h = gru_step(gates_of(from_x[t : t + 1], 3), gates_of(from_h, 3), h)
-    return np.concatenate(states), np.concatenate(added)
+    return run_along(packed, 1, reverse, lambda x, from_h, h: [gru_step(gates_of(x, 3), gates_of(from_h, 3), h)])
 
 
 def _lstm(packed: Any, reverse: bool) -> Any:
     """Return the states h and c of a long short-term memory along a sequence, and what they added to the gates."""
-    from_x, h, c, w, *bias = packed
-    states, memories, added = [h] * len(from_x), [c] * len(from_x), [h] * len(from_x)
-    for t in in_order(len(from_x), reverse):
-        added[t] = from_h = linear(h, w, *bias)
-        h, c = lstm_step(gates_of(from_x[t : t + 1] + from_h, 4), c)
-        states[t], memories[t] = h, c
-    return np.concatenate(states), np.concatenate(memories), np.concatenate(added)
+    return run_along(packed, 2, reverse, lambda x, from_h, h, c: lstm_step(gates_of(x + from_h, 4), c))
 
 
 # Sequences, backward.

@@ -311,12 +311,9 @@ cumprod = Primitive(
 def cumulative(total: Primitive, start: int, x: Any, axis: Any, include_initial: bool) -> Any:
     """The running total as in the array API standard: needs an axis, and may include the initial value."""
     x = as_array(x)
-    if axis is None:
-        if x.ndim > 1:
-            name = f"cumulative_{total.name.removeprefix('cum')}"  # of cumsum or cumprod
-            raise ShapeError(f"{name} of an array of shape {x.shape} needs axis=, an integer.")
-        axis = 0
-    axis = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    if axis is None and x.ndim > 1:
+        raise ShapeError(f"the running totals of an array of shape {x.shape} need axis=, an integer.")
+    axis = 0 if axis is None else axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     totals = total(x, axis=axis)
     if not include_initial:
         return totals
