@@ -107,7 +107,6 @@ def _overlap_add(y: Any, shape: Sizes, stride: Sizes, padding: Sizes, dilation: 
 
 
 # The positions of the windows in the examples.
-SIDE_BY_SIDE = each_axis(1, stride=2, padding=0, dilation=1)
 OVERLAPPING = each_axis(2, stride=(2, 1), padding=1, dilation=1)
 SPREAD = each_axis(2, stride=1, padding=(0, 1), dilation=(2, 3))
 
@@ -198,17 +197,15 @@ max_pool: Part = Part(
     examples=WINDOWS,
     onnx="MaxPool",
 )
-# For the examples: arrays, parameters of windows, and arrays with the largest entries of their windows.
-SIGNALS = np.sin(np.arange(20.0)).reshape(2, 2, 5)
+# For the examples: images, and the largest entries of their windows.
 IMAGES = np.sin(np.arange(40.0)).reshape(1, 2, 5, 4)
-PAIRS, TALL = {"kernel": (2,), **SIDE_BY_SIDE}, {"kernel": (3, 2), **OVERLAPPING}
-OF_SIGNALS, OF_IMAGES = (SIGNALS, max_pool(SIGNALS, **PAIRS)), (IMAGES, max_pool(IMAGES, **TALL))
+TOPS = max_pool(IMAGES, kernel=(3, 2), **OVERLAPPING)
 max_pool_input: Part = Part(
     _max_pool_input,
     lambda g, z, y, x, top, **how: max_pool_mean(g, x, top, **how),
     None,
     None,
-    examples=[example(D(2, 2, 2), *OF_SIGNALS, **PAIRS), example(D(1, 2, 3, 5), *OF_IMAGES, **TALL)],
+    examples=[example(D(1, 2, 3, 5), IMAGES, TOPS, kernel=(3, 2), **OVERLAPPING)],
     gloss="each entry of g, at the place of the largest entry of its window; equal ones share",
 )
 max_pool_mean: Part = Part(
@@ -216,7 +213,7 @@ max_pool_mean: Part = Part(
     lambda g, z, v, x, top, **how: max_pool_input(g, x, top, **how),
     None,
     None,
-    examples=[example(D(2, 2, 5), *OF_SIGNALS, **PAIRS), example(D(1, 2, 5, 4), *OF_IMAGES, **TALL)],
+    examples=[example(D(1, 2, 5, 4), IMAGES, TOPS, kernel=(3, 2), **OVERLAPPING)],
     gloss="for each window, the mean of g over its largest entries",
 )
 

@@ -195,14 +195,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
         raise ArgumentError(f"tensordot takes as many axes of the first as of the second, not {over_a} and {over_b}.")
     for i, j in zip(over_a, over_b, strict=True):
         check_axes("tensordot", a, i, b, j)
-    kept_a = [axis for axis in range(a.ndim) if axis not in over_a]
-    kept_b = [axis for axis in range(b.ndim) if axis not in over_b]
-    shape_a = [a.shape[axis] for axis in kept_a]
-    shape_b = [b.shape[axis] for axis in kept_b]
-    terms = math.prod(a.shape[axis] for axis in over_a)  # in each sum
-    rows = np.reshape(np.transpose(a, [*kept_a, *over_a]), (math.prod(shape_a), terms))
-    columns = np.reshape(np.transpose(b, [*over_b, *kept_b]), (terms, math.prod(shape_b)))
-    return np.reshape(np.dot(rows, columns), (*shape_a, *shape_b))
+    count = len(over_a)
+    a, b = np.moveaxis(a, over_a, range(a.ndim - count, a.ndim)), np.moveaxis(b, over_b, range(count))
+    left, terms, right = a.shape[: a.ndim - count], math.prod(b.shape[:count]), b.shape[count:]
+    product = np.dot(np.reshape(a, (math.prod(left), terms)), np.reshape(b, (terms, math.prod(right))))
+    return np.reshape(product, left + right)
 
 
 def inner(a: Any, b: Any) -> Any:
