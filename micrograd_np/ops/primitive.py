@@ -328,10 +328,7 @@ class NonDifferentiable(Primitive):
     depends_on_data = True
 
     def make_call(self) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self.run(*args, **kwargs)
-
-        return call
+        return lambda *args, **kwargs: self.run(*args, **kwargs)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Call NumPy's function on plain arrays; while tracing, record the call, with arguments without gradients."""
@@ -448,10 +445,7 @@ class MultiOutput(Primitive):
     def make_call(self) -> Callable[..., Any]:
         make = super().make_call()
 
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self.outputs_of(make(*args, **kwargs))
-
-        return call
+        return lambda *args, **kwargs: self.outputs_of(make(*args, **kwargs))
 
     def outputs_of(self, node: Any) -> Any:
         """Return the outputs, each as an `item` of the hidden node."""
