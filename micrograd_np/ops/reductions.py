@@ -92,10 +92,7 @@ def reduction(function: Any, rule: Any, by: Any, **facts: Any) -> Primitive:
 
 # Sums and averages.
 sum = reduction(
-    np.sum,
-    lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims), x.shape),
-    np.add,
-    onnx="ReduceSum",
+    np.sum, lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims), x.shape), np.add, onnx="ReduceSum"
 )
 mean = Primitive(
     np.mean,
@@ -546,11 +543,7 @@ def nan_spread(total: Any, freedom_of: Any, a: Any, axis: Any, ddof: float, keep
 
 def nanvar(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The variance of the entries that are not nan."""
-
-    def total(x: Any) -> Any:
-        return np.sum(x * x, axis=axis, keepdims=keepdims)
-
-    return nan_spread(total, np.positive, a, axis, ddof, keepdims)
+    return nan_spread(lambda x: np.sum(x * x, axis=axis, keepdims=keepdims), np.positive, a, axis, ddof, keepdims)
 
 
 def nanstd(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
