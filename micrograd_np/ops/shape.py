@@ -176,7 +176,7 @@ def ravel(x: Any, order: Any = "C") -> Any:
     return np.reshape(x, -1, order=order)
 
 
-def flatten(x: Any, order: str = "C") -> Any:
+def flatten(x: Any, order: Any = "C") -> Any:
     """The entries along one axis, in memory of their own."""
     return np.copy(np.ravel(x, order))
 
