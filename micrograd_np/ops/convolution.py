@@ -451,8 +451,7 @@ conv: Primitive = Primitive(
     bind=_bind_conv,
     examples=[
         example(D(2, 3, 5), D(2, 3, 2), D(2), padding=1),
-        example(D(2, 1, 5, 4), D(2, 1, 3, 2), stride=(2, 1), padding=(0, 1)),
-        example(D(1, 4, 4, 5), D(2, 2, 2, 2), D(2), dilation=(1, 2), groups=2),
+        example(D(1, 4, 6, 4), D(2, 2, 3, 2), groups=2, **POSITIONS),
     ],
     onnx="Conv",
 )

@@ -110,11 +110,7 @@ solve = Primitive(
     _solve_b,
     bind=_bind_solve,
     broadcasts=True,
-    examples=[
-        example(D(3, 3, through=invertible), D(3)),
-        example(D(3, 3, through=invertible), D(3, 2)),
-        example(D(2, 1, 3, 3, through=invertible), D(4, 3, 2)),
-    ],
+    examples=[example(D(3, 3, through=invertible), D(3)), example(D(2, 1, 3, 3, through=invertible), D(4, 3, 2))],
 )
 
 
