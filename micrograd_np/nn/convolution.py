@@ -12,7 +12,7 @@ from ..core.tensor import trace_constant
 from ..ops import convolution as ops
 from .init import Initialiser, Rng, drawn, zeros
 from .layers import Function
-from .module import Module, documented_like
+from .module import Module
 from .validation import checked_input
 
 
@@ -213,8 +213,8 @@ class ConvTranspose2d(ConvTranspose):
     _function = staticmethod(ops.conv_transpose2d)
 
 
-class MaxPool1d(Function):
-    """The largest entry of each window of signals (N, C, L).
+class MaxPool(Function):
+    """The base of MaxPool1d and MaxPool2d: the largest entry of each window.
 
     Parameters
     ----------
@@ -226,6 +226,11 @@ class MaxPool1d(Function):
         How many entries are added at both ends of each axis. They are minus infinity.
     dilation : int or tuple of int
         The distance between the entries of a window.
+    """
+
+
+class MaxPool1d(MaxPool):
+    """The largest entry of each window of signals (N, C, L).
 
     Examples
     --------
@@ -236,8 +241,7 @@ class MaxPool1d(Function):
     _function = staticmethod(ops.max_pool1d)
 
 
-@documented_like(MaxPool1d)
-class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
+class MaxPool2d(MaxPool, axes=2):  # the arguments may be tuples of two numbers
     """The largest entry of each window of images (N, C, H, W).
 
     Examples
@@ -250,8 +254,8 @@ class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
     _function = staticmethod(ops.max_pool2d)
 
 
-class AvgPool1d(Function):
-    """The mean of each window of signals (N, C, L).
+class AvgPool(Function):
+    """The base of AvgPool1d and AvgPool2d: the mean of each window.
 
     Parameters
     ----------
@@ -261,6 +265,11 @@ class AvgPool1d(Function):
         The distance between windows. None: the size of a window.
     padding : int or tuple of int
         How many entries are added at both ends of each axis. They are 0, and count in the mean.
+    """
+
+
+class AvgPool1d(AvgPool):
+    """The mean of each window of signals (N, C, L).
 
     Examples
     --------
@@ -271,8 +280,7 @@ class AvgPool1d(Function):
     _function = staticmethod(ops.avg_pool1d)
 
 
-@documented_like(AvgPool1d)
-class AvgPool2d(Function, axes=2):  # as for MaxPool2d
+class AvgPool2d(AvgPool, axes=2):  # as for MaxPool2d
     """The mean of each window of images (N, C, H, W).
 
     Examples

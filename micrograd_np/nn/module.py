@@ -94,8 +94,8 @@ class Module:
         cls._is_ours = cls.__module__.startswith(PACKAGE)
         if cls._is_ours and "__init__" in vars(cls):
             cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
-        if cls._is_ours and cls.__base__ and "Parameters\n" not in (cls.__doc__ or ""):
-            documented_like(cls.__base__)(cls)
+        if cls._is_ours and "Parameters\n" not in (cls.__doc__ or ""):
+            document_like(cls, cls.__mro__[1])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()
@@ -295,18 +295,13 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
         p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
-def documented_like(base: type) -> Callable[[Any], Any]:
-    """Class decorator: put the base's section on parameters, if it has one, into the docstring, before its examples."""
-
-    def document(cls: Any) -> Any:
-        _, head, parameters = (base.__doc__ or "").partition("Parameters\n")
-        if head:
-            summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
-            parameters = parameters.partition("Examples\n")[0].rstrip()
-            cls.__doc__ = f"{summary}{head}{parameters}\n\n    Examples\n{examples}"
-        return cls
-
-    return document
+def document_like(cls: type, base: type) -> None:
+    """Put the base's section on parameters, if it has one, into the docstring of a class, before its examples."""
+    _, head, parameters = (base.__doc__ or "").partition("Parameters\n")
+    if head:
+        summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
+        parameters = parameters.partition("Examples\n")[0].rstrip()
+        cls.__doc__ = f"{summary}{head}{parameters}\n\n    Examples\n{examples}"
 
 
 def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:

@@ -70,14 +70,8 @@ class Group(UserDict[str, Any]):
     def options(self, dtype: Any) -> dict[str, Any]:
         """The options in the dtype of a parameter: arrays, or Tensors while a program is traced."""
         traced = tracing()
-        found: dict[str, Any] = {}
-        for name, x in self.items():
-            if isinstance(x, Tensor):
-                value: Any = x if traced else x._data
-                found[name] = value if value.dtype is dtype else value.astype(dtype)
-            elif x is None:
-                found[name] = None
-        return found
+        held = {name: x if x is None or traced else x._data for name, x in self.items() if name != "params"}
+        return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in held.items()}
 
 
 def listed(owner: str, name: str, given: Any) -> list[Any]:

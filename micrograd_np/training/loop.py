@@ -180,21 +180,19 @@ def interruptible() -> Iterator[Callable[[], None]]:
     is pressed again in the same step, the first one is handled at once.
     """
     before = signal.getsignal(signal.SIGINT)
-    pressed: list[tuple[int, Any]] = []
+    pressed: list[tuple[Any, ...]] = []
 
-    def handle() -> None:
-        if pressed:
+    def handle(*now: Any) -> None:
+        if pressed:  # an earlier one
             before(*pressed.pop())  # type: ignore[operator, misc]
-
-    def press(number: int, frame: Any) -> None:
-        handle()  # an earlier one, which no step has ended since
-        pressed.append((number, frame))
+        if now:  # called by the signal, with its number and the frame
+            pressed.append(now)
 
     # Signals reach the main thread only; a handler that is no Python function is left where it is.
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield handle
         return
-    signal.signal(signal.SIGINT, press)
+    signal.signal(signal.SIGINT, handle)
     try:
         yield handle
     finally:
