@@ -12,7 +12,7 @@ from ..core.tensor import trace_constant
 from ..ops import convolution as ops
 from .init import Initialiser, Rng, drawn, zeros
 from .layers import Function
-from .module import Module
+from .module import Module, document_like
 from .validation import checked_input
 
 
@@ -213,8 +213,8 @@ class ConvTranspose2d(ConvTranspose):
     _function = staticmethod(ops.conv_transpose2d)
 
 
-class MaxPool(Function):
-    """The base of MaxPool1d and MaxPool2d: the largest entry of each window.
+class MaxPool1d(Function):
+    """The largest entry of each window of signals (N, C, L).
 
     Parameters
     ----------
@@ -226,11 +226,6 @@ class MaxPool(Function):
         How many entries are added at both ends of each axis. They are minus infinity.
     dilation : int or tuple of int
         The distance between the entries of a window.
-    """
-
-
-class MaxPool1d(MaxPool):
-    """The largest entry of each window of signals (N, C, L).
 
     Examples
     --------
@@ -241,7 +236,7 @@ class MaxPool1d(MaxPool):
     _function = staticmethod(ops.max_pool1d)
 
 
-class MaxPool2d(MaxPool, axes=2):  # the arguments may be tuples of two numbers
+class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
     """The largest entry of each window of images (N, C, H, W).
 
     Examples
@@ -254,8 +249,11 @@ class MaxPool2d(MaxPool, axes=2):  # the arguments may be tuples of two numbers
     _function = staticmethod(ops.max_pool2d)
 
 
-class AvgPool(Function):
-    """The base of AvgPool1d and AvgPool2d: the mean of each window.
+document_like(MaxPool2d, MaxPool1d)
+
+
+class AvgPool1d(Function):
+    """The mean of each window of signals (N, C, L).
 
     Parameters
     ----------
@@ -265,11 +263,6 @@ class AvgPool(Function):
         The distance between windows. None: the size of a window.
     padding : int or tuple of int
         How many entries are added at both ends of each axis. They are 0, and count in the mean.
-    """
-
-
-class AvgPool1d(AvgPool):
-    """The mean of each window of signals (N, C, L).
 
     Examples
     --------
@@ -280,7 +273,7 @@ class AvgPool1d(AvgPool):
     _function = staticmethod(ops.avg_pool1d)
 
 
-class AvgPool2d(AvgPool, axes=2):  # as for MaxPool2d
+class AvgPool2d(Function, axes=2):  # as for MaxPool2d
     """The mean of each window of images (N, C, H, W).
 
     Examples
@@ -291,6 +284,9 @@ class AvgPool2d(AvgPool, axes=2):  # as for MaxPool2d
     """
 
     _function = staticmethod(ops.avg_pool2d)
+
+
+document_like(AvgPool2d, AvgPool1d)
 
 
 class AdaptiveAvgPool(Module):
