@@ -159,7 +159,7 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
 
 
 def added(mask: Any, name: str, axes: str, shape: tuple[int, ...], scores: Any) -> Any:
-    """What a mask adds to scores: -inf where booleans are True; the floats of an attn_mask as they are."""
+    """The numbers to add to scores: -inf where the mask is True; an attn_mask of floats as it is."""
     mask = as_array(mask)
     if mask.shape != shape:
         raise ShapeError(f"{describe(mask, name)} must have shape {axes} = {shape}.")

@@ -266,10 +266,16 @@ def looks_like_batch(value: Any) -> bool:
 def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> tuple[Figures, int]:
     """Take one step on a batch; return its loss and metrics, and its number of samples."""
     with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, which raises
-        cost, figures, samples = measure(run.model, loss, batch, metrics, training=True)
-        if not math.isfinite(figures["loss"]):
+        prediction, target, cost = predict(run.model, loss, batch)
+        if not isinstance(cost, Tensor):
+            raise ArgumentTypeError(
+                f"fit: loss(model(x), y) must return a Tensor made from the model's output, but returned "
+                f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
+            )
+        value = as_float("loss(model(x), y)", cost)
+        if not math.isfinite(value):
             raise NonFiniteError(
-                f"the loss is {figures['loss']} in step {run.step + 1}, epoch {run.epoch + 1}. If it grew before, the "
+                f"the loss is {value} in step {run.step + 1}, epoch {run.epoch + 1}. If it grew before, the "
                 f"learning rate ({run.optimiser.lr:g}) is too high: lower it, or clip gradients in before_step. Else "
                 "look at the data, the first weights and the loss. mg.detect_anomaly() names the op that made it."
             )
@@ -279,30 +285,23 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
         before_step(run)
     run.optimiser.step()
     run.step += 1
-    return figures, samples
+    return measure(metrics, prediction.detach() if isinstance(prediction, Tensor) else prediction, target, value)
 
 
-def measure(
-    model: Module, loss: Loss, batch: Any, metrics: Metrics, training: bool = False
-) -> tuple[Any, Figures, int]:
-    """Return the loss of a batch; loss and metrics as numbers; and the number of samples, 1 for a target without axes.
-
-    The batch must be a tuple of inputs and, last, the target.
-    """
+def predict(model: Module, loss: Loss, batch: Any) -> tuple[Any, Any, Any]:
+    """Return prediction, target and loss of a batch, which must be a tuple of inputs and, last, the target."""
     if not isinstance(batch, tuple | list) or len(batch) < 2:
         raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
     *inputs, target = batch
     prediction = model(*inputs)
-    cost = loss(prediction, target)
-    if training and not isinstance(cost, Tensor):
-        raise ArgumentTypeError(
-            f"fit: loss(model(x), y) must return a Tensor made from the model's output, but returned "
-            f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
-        )
+    return prediction, target, loss(prediction, target)
+
+
+def measure(metrics: Metrics, prediction: Any, target: Any, cost: Any) -> tuple[Figures, int]:
+    """Return loss and metrics of a batch as numbers, and its number of samples, 1 for a target without axes."""
     figures = {"loss": as_float("loss(model(x), y)", cost)}
-    seen = prediction.detach() if isinstance(prediction, Tensor) else prediction
-    figures |= {name: as_float(f"the metric {name!r}", metric(seen, target)) for name, metric in metrics.items()}
-    return cost, figures, len(target) if np.ndim(target) else 1
+    figures |= {name: as_float(f"the metric {name!r}", metric(prediction, target)) for name, metric in metrics.items()}
+    return figures, len(target) if np.ndim(target) else 1
 
 
 def as_float(what: str, value: Any) -> float:
@@ -317,7 +316,7 @@ def evaluate(model: Module, loss: Loss, make_batches: MakeBatches, metrics: Metr
     """Return the averages of the loss and the metrics over all batches, with the model in evaluation mode."""
     with keeping_modes(model):
         model.eval()
-        return weighted_means([measure(model, loss, batch, metrics)[1:] for batch in make_batches()])
+        return weighted_means([measure(metrics, *predict(model, loss, batch)) for batch in make_batches()])
 
 
 def weighted_means(pairs: list[tuple[Figures, int]]) -> Figures:
