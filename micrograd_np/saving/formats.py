@@ -97,8 +97,8 @@ def write_manifest(state: Any, arrays: Arrays) -> str:
     return json.dumps(body | {"sha256": seal_of(body)}, allow_nan=False)
 
 
-def read_manifest(text: str | bytes, names: set[str]) -> Manifest:
-    """The manifest in a text; raise LoadError if it is none, was changed, or lists other arrays than the file's."""
+def read_manifest(text: str | bytes) -> Manifest:
+    """The manifest in a text; raise LoadError if it is not one, or was changed."""
     body = json.loads(text)
     check_file(isinstance(body, dict) and body.get("format") == FORMAT, "its manifest is not one of mg.save.")
     version = body["version"]
@@ -107,9 +107,7 @@ def read_manifest(text: str | bytes, names: set[str]) -> Manifest:
     )
     seal = body.pop("sha256")
     check_file(seal == seal_of(body), "its manifest is damaged: the checksum differs.")
-    entries = {name: checked_entry(name, **given) for name, given in body["arrays"].items()}
-    check_file(names == entries.keys(), "it holds other arrays than its manifest lists.")
-    return Manifest(entries, body["state"])
+    return Manifest({name: checked_entry(name, **given) for name, given in body["arrays"].items()}, body["state"])
 
 
 def checked_entry(name: str, shape: Any, dtype: Any, fortran_order: Any, sha256: Any) -> Entry:
@@ -149,8 +147,12 @@ def read_npz(file: IO[bytes]) -> tuple[Manifest, Arrays]:
     """The manifest and the arrays of a .npz file."""
     with zipfile.ZipFile(file) as archive:
         check_members(archive, os.fstat(file.fileno()).st_size)
-        names = {name.removesuffix(".npy") for name in archive.namelist() if name != MANIFEST}
-        manifest = read_manifest(archive.read(MANIFEST), names)
+        manifest = read_manifest(archive.read(MANIFEST))
+        members = {f"{name}.npy" for name in manifest.arrays}
+        check_file(
+            {info.filename for info in archive.infolist()} == {MANIFEST, *members},
+            "it holds other arrays than its manifest lists.",
+        )
         return manifest, {
             name: array_in(archive.read(f"{name}.npy"), name, entry) for name, entry in manifest.arrays.items()
         }
@@ -199,7 +201,8 @@ def read_safetensors(file: IO[bytes]) -> tuple[Manifest, Arrays]:
         text = (content.metadata() or {}).get(FORMAT)
         if text is None:
             raise LoadError("it has no manifest, so mg.save did not write it; safetensors.numpy.load_file reads it.")
-        manifest = read_manifest(text, set(content.keys()))
+        manifest = read_manifest(text)
+        check_file(set(content.keys()) == manifest.arrays.keys(), "it holds other arrays than its manifest lists.")
         found = {name: content.get_tensor(name) for name in manifest.arrays}
         for name, entry in manifest.arrays.items():
             same = (found[name].dtype, found[name].shape) == (entry.dtype.newbyteorder("<"), entry.shape)
