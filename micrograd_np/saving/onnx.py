@@ -430,8 +430,9 @@ def windows_nodes(g: Any, step: Any) -> Any:
 def standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
     """Entries less their mean, divided by their standard deviation; then the mean and the variance."""
     mean = np.mean(x, axis=axis, keepdims=True)
-    var = np.mean(np.square(x - mean), axis=axis, keepdims=True)
-    return (x - mean) / np.sqrt(var + eps), mean, var
+    apart = x - mean
+    var = np.mean(np.square(apart), axis=axis, keepdims=True)
+    return apart / np.sqrt(var + eps), mean, var
 
 
 # The forms of rows by their `onnx` field. A name that is not here is an operator of ONNX that takes each entry alone.
