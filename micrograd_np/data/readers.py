@@ -7,6 +7,7 @@ import math
 import os
 import warnings
 import zlib
+from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,11 @@ def read_csv(
 
 def check_header(path: Any, how: dict[str, Any]) -> int:
     """Return the number of cells of the first line; raise if it holds numbers alone, and so is a sample."""
-    how, cells = how | {"skiprows": 0, "max_rows": 1, "comments": None}, 0
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            cells = np.loadtxt(path, **how | {"dtype": str}).size
-            first = np.loadtxt(path, **how | {"dtype": float})
-    except Exception:  # what else is wrong with the file is said where all of it is read
-        return cells
-    if first.size:
+    how, cells, numbers = how | {"skiprows": 0, "max_rows": 1, "comments": None}, 0, 0
+    with warnings.catch_warnings(action="ignore"), suppress(Exception):  # what is wrong is said where all is read
+        cells = np.loadtxt(path, **how | {"dtype": str}).size
+        numbers = np.loadtxt(path, **how | {"dtype": float}).size
+    if numbers:
         cure = "If it is a sample, pass header=0; if it is a header, header=1."
         raise ArgumentError(f"{path}: the first line holds numbers alone. {cure}")
     return cells

@@ -151,22 +151,20 @@ def masked_scores(scores: Any, attn_mask: Any, padding: Any, is_causal: bool) ->
     if is_causal:
         scores = scores + negative_infinity(np.tri(queries, keys) == 0, scores)
     if attn_mask is not None:
-        mask = as_array(attn_mask)
-        if mask.shape != (queries, keys):
-            raise ShapeError(f"{describe(mask, 'attn_mask')} must have shape (queries, keys) = {(queries, keys)}.")
-        scores = scores + (mask if mask.dtype.kind == "f" else hidden(mask, "attn_mask", scores))
+        scores = scores + added(attn_mask, "attn_mask", "(queries, keys)", (queries, keys), scores)
     if padding is not None:
-        mask = as_array(padding)
-        if mask.shape != (*scores.shape[:-3], keys):
-            raise ShapeError(
-                f"{describe(mask, 'key_padding_mask')} must have shape (batch, keys) = {(*scores.shape[:-3], keys)}."
-            )
-        scores = scores + hidden(mask, "key_padding_mask", scores)[..., None, None, :]
+        shape = (*scores.shape[:-3], keys)
+        scores = scores + added(padding, "key_padding_mask", "(batch, keys)", shape, scores)[..., None, None, :]
     return scores
 
 
-def hidden(mask: Any, name: str, scores: Any) -> Any:
-    """-inf where a mask of booleans is True."""
+def added(mask: Any, name: str, axes: str, shape: tuple[int, ...], scores: Any) -> Any:
+    """The numbers to add to scores: -inf where the mask is True; an attn_mask of floats as it is."""
+    mask = as_array(mask)
+    if mask.shape != shape:
+        raise ShapeError(f"{describe(mask, name)} must have shape {axes} = {shape}.")
+    if mask.dtype.kind == "f" and name == "attn_mask":
+        return mask
     if mask.dtype.kind not in "biu":
         raise ArgumentTypeError(f"{describe(mask, name)} must be booleans, True where no query may attend.")
     return negative_infinity(with_keys(mask, name=name), scores)

@@ -12,7 +12,7 @@ from ..core.tensor import trace_constant
 from ..ops import convolution as ops
 from .init import Initialiser, Rng, drawn, zeros
 from .layers import Function
-from .module import Module, documented_like
+from .module import Module, document_like
 from .validation import checked_input
 
 
@@ -233,7 +233,6 @@ class MaxPool1d(Function):
     _function = staticmethod(ops.max_pool1d)
 
 
-@documented_like(MaxPool1d)
 class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
     """The largest entry of each window of images (N, C, H, W).
 
@@ -245,6 +244,9 @@ class MaxPool2d(Function, axes=2):  # the arguments may be tuples of two numbers
     """
 
     _function = staticmethod(ops.max_pool2d)
+
+
+document_like(MaxPool2d, MaxPool1d)
 
 
 class AvgPool1d(Function):
@@ -268,7 +270,6 @@ class AvgPool1d(Function):
     _function = staticmethod(ops.avg_pool1d)
 
 
-@documented_like(AvgPool1d)
 class AvgPool2d(Function, axes=2):  # as for MaxPool2d
     """The mean of each window of images (N, C, H, W).
 
@@ -280,6 +281,9 @@ class AvgPool2d(Function, axes=2):  # as for MaxPool2d
     """
 
     _function = staticmethod(ops.avg_pool2d)
+
+
+document_like(AvgPool2d, AvgPool1d)
 
 
 class AdaptiveAvgPool(Module):

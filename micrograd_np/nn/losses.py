@@ -213,20 +213,16 @@ def cross_entropy(
     scale = as_array(np.ones(classes) if weight is None else weight).astype(x.dtype)
     if scale.shape != (classes,):
         raise ShapeError(f"{describe(scale, 'weight')} needs the shape ({classes},): a number for each class.")
-    if labels.ndim == x.ndim:
-        if ignore_index is not None:
-            raise ArgumentError("cross_entropy: ignore_index is a label, and these labels are probabilities.")
-        chosen = labels.astype(x.dtype)
-        target = (1 - label_smoothing) * chosen + label_smoothing / classes
+    if labels.ndim == x.ndim and ignore_index is not None:
+        raise ArgumentError("cross_entropy: ignore_index is a label, and these labels are probabilities.")
+    spread: Any = label_smoothing / classes
+    if ignore_index is None:
+        chosen = (labels if labels.ndim == x.ndim else one_hot(labels, classes)).astype(x.dtype)
     else:
-        spread: Any = label_smoothing / classes
-        if ignore_index is None:
-            chosen = one_hot(labels, classes).astype(x.dtype)
-        else:
-            kept = np.not_equal(labels, ignore_index)
-            chosen = one_hot(np.where(kept, labels, 0), classes) * kept[..., None].astype(x.dtype)
-            spread = spread * kept[..., None].astype(x.dtype)
-        target = (1 - label_smoothing) * chosen + spread
+        kept = np.not_equal(labels, ignore_index)
+        chosen = one_hot(np.where(kept, labels, 0), classes) * kept[..., None].astype(x.dtype)
+        spread = spread * kept[..., None].astype(x.dtype)
+    target = (1 - label_smoothing) * chosen + spread
     losses = -np.sum(log_softmax(x, axis=-1) * (target * scale), axis=-1)
     if reduction == "mean" and labels.ndim != x.ndim:
         return np.sum(losses) / np.sum(chosen * scale)

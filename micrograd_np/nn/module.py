@@ -7,6 +7,7 @@ import textwrap
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,8 @@ class Module:
         cls._is_ours = cls.__module__.startswith(PACKAGE)
         if cls._is_ours and "__init__" in vars(cls):
             cls.__init__ = checked(cls.__init__)  # type: ignore[method-assign]
-        if cls._is_ours and cls.__base__ and "Parameters\n" not in (cls.__doc__ or ""):
-            documented_like(cls.__base__)(cls)
+        if cls._is_ours and "Parameters\n" not in (cls.__doc__ or ""):
+            document_like(cls, cls.__mro__[1])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         context = current_context()
@@ -294,18 +295,13 @@ def clear_gradients(parameters: list[Tensor], set_to_none: bool) -> None:
         p.grad = None if set_to_none or p.grad is None else np.zeros(p.shape, p.dtype)
 
 
-def documented_like(base: type) -> Callable[[Any], Any]:
-    """Class decorator: put the base's section on parameters, if it has one, into the docstring, before its examples."""
-
-    def document(cls: Any) -> Any:
-        _, head, parameters = (base.__doc__ or "").partition("Parameters\n")
-        if head:
-            summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
-            parameters = parameters.partition("Examples\n")[0].rstrip()
-            cls.__doc__ = f"{summary}{head}{parameters}\n\n    Examples\n{examples}"
-        return cls
-
-    return document
+def document_like(cls: type, base: type) -> None:
+    """Put the base's section on parameters, if it has one, into the docstring of a class, before its examples."""
+    _, head, parameters = (base.__doc__ or "").partition("Parameters\n")
+    if head:
+        summary, _, examples = (cls.__doc__ or "").partition("Examples\n")
+        parameters = parameters.partition("Examples\n")[0].rstrip()
+        cls.__doc__ = f"{summary}{head}{parameters}\n\n    Examples\n{examples}"
 
 
 def walk(root: Any, also: type = Module) -> Iterator[tuple[str, Any, Any]]:
@@ -454,15 +450,19 @@ def value_text(value: Any, around: tuple[Any, ...] = ()) -> str:
 
 
 def summary_table(model: Any, input_shapes: tuple[Any, ...], dtype: Any) -> str:
-    """One row for each part, and the sum of the parameters."""
+    """One row for each part, with the parameters that are not those of its own parts, and the sum."""
     dtype = dtype or next((parameter.dtype for parameter in model.parameters()), float)
-    inputs = [x if hasattr(x, "shape") else np.zeros(x, dtype) for x in input_shapes]
-    shapes = output_shapes(model, inputs)
-    counts = own_parameters(model)
+    shapes = output_shapes(model, [x if hasattr(x, "shape") else np.zeros(x, dtype) for x in input_shapes])
+    modules = dict(model.named_modules())
+    counts: Counter[str] = Counter()
+    for path, parameter in model.named_parameters():
+        while path not in modules:
+            path = path.rpartition(".")[0]
+        counts[path] += parameter.size
     rows: list[tuple[str, ...]] = [("path", "layer", "output shape", "parameters")]
-    for path, module in model.named_modules():
+    for path, module in modules.items():
         rows.append((printable(path), type(module).__name__, shapes.get(path, "-"), f"{counts[path]:,}"))
-    total = sum(counts.values())
+    total = counts.total()
     rows.append(("total", "", "", f"{total:,}"))
     if frozen := total - model.num_parameters():
         rows.append(("frozen", "", "", f"{frozen:,}"))
@@ -475,16 +475,13 @@ def output_shapes(model: Any, inputs: list[Any]) -> dict[str, str]:
     model = copy.deepcopy(model).eval()
     shapes: dict[str, str] = {}
 
-    def watched(path: str, forward: Any) -> Any:
-        def watched_forward(*args: Any, **kwargs: Any) -> Any:
-            output = forward(*args, **kwargs)
-            shapes[path] = shape_text(output)
-            return output
-
-        return watched_forward
+    def watched(path: str, forward: Any, *args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        shapes[path] = shape_text(output)
+        return output
 
     for path, module in model.named_modules():
-        module.forward = watched(path, module.forward)
+        module.forward = partial(watched, path, module.forward)
     model(*inputs)
     return shapes
 
@@ -494,14 +491,3 @@ def shape_text(output: Any) -> str:
     if isinstance(output, tuple | list):
         return ", ".join(map(shape_text, output))
     return str(getattr(output, "shape", "-"))
-
-
-def own_parameters(model: Any) -> Counter[str]:
-    """Count the parameters of each part, without those of its own parts, by path."""
-    paths = {path for path, _ in model.named_modules()}
-    counts: Counter[str] = Counter()
-    for path, parameter in model.named_parameters():
-        while path not in paths:
-            path = path.rpartition(".")[0]
-        counts[path] += parameter.size
-    return counts

@@ -70,14 +70,8 @@ class Group(UserDict[str, Any]):
     def options(self, dtype: Any) -> dict[str, Any]:
         """The options in the dtype of a parameter: arrays, or Tensors while a program is traced."""
         traced = tracing()
-        found: dict[str, Any] = {}
-        for name, x in self.items():
-            if isinstance(x, Tensor):
-                value: Any = x if traced else x._data
-                found[name] = value if value.dtype is dtype else value.astype(dtype)
-            elif x is None:
-                found[name] = None
-        return found
+        held = {name: x if x is None or traced else x._data for name, x in self.items() if name != "params"}
+        return {name: x if x is None or x.dtype is dtype else x.astype(dtype) for name, x in held.items()}
 
 
 def listed(owner: str, name: str, given: Any) -> list[Any]:
@@ -117,7 +111,10 @@ def is_finite(x: Any) -> bool:
 
 
 class Unit:
-    """A parameter that is updated in place, and what its update reads: made once, and used at each step.
+    """Parameters that are updated by one call, and what their update reads: made once, and used at each step.
+
+    One parameter is updated in place. Several small ones are updated as one array of all their entries, which is then
+    written into each; their states are parts of one array for each name, which is updated in place.
 
     Parameters
     ----------
@@ -128,30 +125,38 @@ class Unit:
     """
 
     def __init__(self, optimiser: Optimiser, group: Group, numbers: list[int]) -> None:
-        self.group, self.numbers, self.buffers = group, numbers, optimiser._buffers
+        self.group, self.numbers = group, numbers
         parameters, self.states = [optimiser._parameters[i] for i in numbers], [optimiser.state[i] for i in numbers]
-        self.arrays = [p._data for p in parameters]
+        arrays = [p._data for p in parameters]
         self.memories = [memory_of(x) for x in (*parameters, *(x for state in self.states for x in state.values()))]
-        dtype = self.arrays[0].dtype
-        self.precision = SINGLE if dtype == HALF else dtype
+        self.precision = SINGLE if arrays[0].dtype == HALF else arrays[0].dtype
         self.cast = [x._data for x in group.values() if isinstance(x, Tensor) and x.dtype != self.precision]
         self.given: list[float] | None = None
-        self.prepare()
+        self.copies: list[tuple[Any, Any]] = []  # of several: a part of p, and the parameter that it is a copy of
+        self.counts: list[Any] = []  # of several: states that are one number for each, such as a count of steps
+        self.p = arrays[0]
+        if len(numbers) == 1:
+            self.state = {name: x._data for name, x in self.states[0].items()}
+        else:
+            self.p = optimiser._buffer("parameters", self.p, self.p.dtype, sum(x.size for x in arrays))
+            self.g = np.empty_like(self.p, self.precision)
+            self.copies = list(zip(parts(self.p, arrays), arrays, strict=True))
+            self.gradients = list(zip(parts(self.g, arrays), numbers, strict=True))
+            self.state = {name: self.joined(name, arrays) for name in self.states[0]}
+        scratch = optimiser._buffer("scratch", self.p, self.precision, self.p.size)
+        self.scratch = scratch.reshape(self.p.shape, order="F" if self.p.flags.fnc else "C")
         self.held = list(self.state_arrays())
 
-    def prepare(self) -> None:
-        """Make the arrays that the update gets."""
-        (self.p,) = self.arrays
-        self.state = {name: x._data for name, x in self.states[0].items()}
-        order = "F" if self.p.flags.fnc else "C"
-        self.scratch = self.buffer("scratch", self.precision, self.p.size).reshape(self.p.shape, order=order)
-
-    def buffer(self, purpose: str, dtype: Any, size: int) -> Any:
-        """Return the first entries of a buffer: what is used again is still in the cache."""
-        held = self.buffers.get((purpose, dtype))
-        if held is None or held.size < size:
-            held = self.buffers[purpose, dtype] = np.empty_like(self.arrays[0], dtype, shape=(size,))
-        return held[:size]
+    def joined(self, name: str, arrays: list[Any]) -> Any:
+        """Make the parameters' states of a name parts of one array; return what the update gets of it."""
+        held = [state[name]._data for state in self.states]
+        entries = np.concatenate(held, axis=None)
+        for state, part in zip(self.states, parts(entries, held), strict=True):
+            state[name]._data = part
+        if all(x.shape == p.shape for x, p in zip(held, arrays, strict=True)):
+            return entries
+        self.counts.append(entries)
+        return entries[:1]
 
     def state_arrays(self) -> Iterator[Any]:
         return map(array_of, chain.from_iterable(map(dict.values, self.states)))
@@ -160,13 +165,6 @@ class Unit:
         """Return whether the optimiser's state still has the arrays that the unit was made for."""
         return not self.held or all(map(operator.is_, self.state_arrays(), self.held))
 
-    def current_options(self) -> dict[str, Any]:
-        """The group's options in the dtype of the arithmetic: its own arrays, or casts of what they hold now."""
-        given = self.cast and [x.item() for x in self.cast]
-        if given != self.given:
-            self.given, self.options = given, self.group.options(self.precision)
-        return self.options
-
     def moving(self, optimiser: Optimiser, gradients: list[Any]) -> list[Unit]:
         """This unit if all of it has gradients, else the parameters that have one as units of their own."""
         moved = [i for i in self.numbers if gradients[i] is not None]
@@ -174,56 +172,29 @@ class Unit:
 
     def gradient(self, gradients: list[Any]) -> Any:
         """The gradient, in the dtype of the arithmetic."""
-        return single(gradients[self.numbers[0]])
-
-    def update(self, optimiser: Optimiser, g: Any) -> None:
-        """Apply the optimiser's update."""
-        optimiser._scratch = self.scratch
-        optimiser.update(self.p, g, self.state, **self.current_options())
-
-
-class Joined(Unit):
-    """Several small parameters, updated as one array of all their entries, which is then written into each.
-
-    Their states are parts of one array for each name, which is updated in place.
-    """
-
-    def prepare(self) -> None:
-        count = sum(x.size for x in self.arrays)
-        self.p = self.buffer("parameters", self.arrays[0].dtype, count)
-        self.g = np.empty_like(self.p, self.precision)
-        self.scratch = self.buffer("scratch", self.precision, count)
-        self.parameters = list(zip(parts(self.p, self.arrays), self.arrays, strict=True))
-        self.gradients = list(zip(parts(self.g, self.arrays), self.numbers, strict=True))
-        self.state = {}
-        self.counts = []  # the states that are one number for each parameter, such as a count of steps
-        for name in self.states[0]:
-            held = [state[name]._data for state in self.states]
-            entries = np.concatenate(held, axis=None)
-            for state, part in zip(self.states, parts(entries, held), strict=True):
-                state[name]._data = part
-            is_count = any(x.shape != p.shape for x, p in zip(held, self.arrays, strict=True))
-            if is_count:
-                self.counts.append(entries)
-            self.state[name] = entries[:1] if is_count else entries
-
-    def gradient(self, gradients: list[Any]) -> Any:
+        if not self.copies:
+            return single(gradients[self.numbers[0]])
         for part, i in self.gradients:
             part[...] = gradients[i]
         return self.g
 
     def update(self, optimiser: Optimiser, g: Any) -> None:
-        if any(len(set(entries.tolist())) > 1 for entries in self.counts):  # some were frozen for a while
+        """Apply the optimiser's update."""
+        if self.counts and any(len(set(entries.tolist())) > 1 for entries in self.counts):  # some were frozen
             for part, i in self.gradients:
                 Unit(optimiser, self.group, [i]).update(optimiser, part)
             return
-        for part, x in self.parameters:
+        for part, x in self.copies:
             part[...] = x
+        # The group's options in the dtype of the arithmetic: its own arrays, or casts of what they hold now.
+        given = self.cast and [x.item() for x in self.cast]
+        if given != self.given:
+            self.given, self.options = given, self.group.options(self.precision)
         optimiser._scratch = self.scratch
-        optimiser.update(self.p, g, self.state, **self.current_options())
+        optimiser.update(self.p, g, self.state, **self.options)
         for entries in self.counts:
             entries[...] = entries[0]
-        for part, x in self.parameters:
+        for part, x in self.copies:
             x[...] = part
 
 
@@ -276,7 +247,7 @@ class Optimiser(Checked):
         self._parameters: list[Tensor] = []
         self._names: list[str | None] = []
         self._units: list[Unit] = []
-        self._buffers: dict[Any, Any] = {}  # for intermediate results, by purpose and dtype: all units share them
+        self._buffers: dict[Any, Any] = {}  # by purpose and dtype
         self._scratch: Any = None  # for intermediate results of an update, shaped as p; None while a program is traced
         for given in grouped(type(self).__name__, params):
             for unknown in given.keys() - options.keys() - {"params"}:
@@ -315,23 +286,30 @@ class Optimiser(Checked):
         vars(self).update(held)
         self._make_units()
 
+    def _buffer(self, purpose: str, like: Any, dtype: Any, size: int) -> Any:
+        """Return the first entries of a buffer that all units share: what is used again is still in the cache."""
+        held = self._buffers.get((purpose, dtype))
+        if held is None or held.size < size:
+            held = self._buffers[purpose, dtype] = np.empty_like(like, dtype, shape=(size,))
+        return held[:size]
+
     def _make_units(self) -> None:
         """Prepare the updates of all parameters: small ones of one group and dtype together, others alone."""
         self._units = []
         number = count()
         for group in self.param_groups:
-            alone: list[list[int]] = []
-            small: dict[Any, list[list[int]]] = {}
+            units: list[list[int]] = []
+            small: dict[Any, list[int]] = {}  # the last unit of small parameters, by dtype
             for p, i in zip(group["params"], number, strict=False):
+                together = small.get(p.dtype)
                 if not self._elementwise or not 0 < p.size <= SMALL:
-                    alone.append([i])
-                    continue
-                joined = small.setdefault(p.dtype, [[]])
-                if sum(self._parameters[k].size for k in joined[-1]) + p.size > JOINED:
-                    joined.append([])
-                joined[-1].append(i)
-            for numbers in (*chain.from_iterable(small.values()), *alone):
-                self._units.append((Joined if len(numbers) > 1 else Unit)(self, group, numbers))
+                    units.append([i])
+                elif together and sum(self._parameters[k].size for k in together) + p.size <= JOINED:
+                    together.append(i)
+                else:
+                    small[p.dtype] = [i]
+                    units.append(small[p.dtype])
+            self._units += [Unit(self, group, numbers) for numbers in units]
 
     def _name_of(self, i: int) -> str:
         """The user's name for a parameter: the name given, a path in a module, or a variable."""
@@ -386,26 +364,21 @@ class Optimiser(Checked):
         for unit in units:
             joined.append((unit, g := unit.gradient(gradients)))
             if not is_finite(g):
-                i = next(i for i in unit.numbers if not is_finite(gradients[i]))
-                raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
+                self._check_finite(gradients)
         # One write, made now, in the memory of all parameters and states, also of those that a failing step leaves.
         first = units[0].memories[0]
         first.write()
         for unit in units:
             for seen in unit.memories:
                 seen.written, seen.where = first.written, first.where
-        self._update(joined)
-
-    @np.errstate(over="raise", invalid="raise", divide="raise")
-    def _update(self, units: list[tuple[Unit, Any]]) -> None:
-        """Update the units with their gradients."""
-        for unit, g in units:
-            try:
-                unit.update(self, g)
-            except FloatingPointError as error:
-                named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
-                what = f"the step of {named} went beyond the numbers of its dtype ({error}); some may have been changed"
-                raise self._diverged(what) from None
+        try:
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                for unit, g in joined:
+                    unit.update(self, g)
+        except FloatingPointError as error:
+            named = ", ".join(map(self._name_of, unit.numbers[:3])) + ", ..." * (len(unit.numbers) > 3)
+            what = f"the step of {named} went beyond the numbers of its dtype ({error}); some may have been changed"
+            raise self._diverged(what) from None
 
     @no_grad()
     def _trace_step(self) -> None:
@@ -413,9 +386,7 @@ class Optimiser(Checked):
         trace = current_context().trace
         gradients = [p.grad if p._requires_grad else None for p in self._parameters]
         self._check_present(gradients)
-        for i, g in enumerate(gradients):
-            if g is not None and not is_finite(as_ndarray(g)):
-                raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
+        self._check_finite(gradients)
         self._scratch = None
         for unit in self._units:
             for i, state in zip(unit.numbers, unit.states, strict=True):
@@ -436,6 +407,12 @@ class Optimiser(Checked):
                 f"no gradient reached {', '.join(map(self._name_of, without))}. Was it used in the loss? Freeze what "
                 "should not train with requires_grad = False, or leave it out."
             )
+
+    def _check_finite(self, gradients: list[Any]) -> None:
+        """Raise if a gradient has a nan or inf."""
+        for i, g in enumerate(gradients):
+            if g is not None and not is_finite(as_ndarray(g)):
+                raise self._diverged(f"the gradient of {self._name_of(i)} has a nan or inf, and nothing was changed")
 
     def _diverged(self, what: str) -> NonFiniteError:
         """An error for numbers that are nan or inf, with the cure."""

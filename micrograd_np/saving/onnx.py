@@ -22,7 +22,7 @@ from ..custom import CustomOp
 from ..nn.module import Module
 from ..nn.validation import import_extra
 from ..ops.convolution import count_steps, tap_indices
-from ..ops.dense import _MIDDLE, _NEAR
+from ..ops.dense import _MIDDLE, _erf_near, _rational, erf
 from ..ops.indexing import Slot, complete_index
 from ..program.ir import ARRAY, CONSTANT, TENSOR, Step, Value, draws
 from ..program.record import record
@@ -94,12 +94,6 @@ class Graph:
     def operands(self, step: Step, dtype: Any = None) -> list[str]:
         """Return the names of a step's inputs, cast to one dtype: the result's unless another is given."""
         return [self.name(x, dtype or step.output.dtype) for x in step.inputs]
-
-    def arithmetic(self, dtype: Any) -> Callable[..., str]:
-        """Return a function that adds a node; its operands are names, or numbers, which become arrays of the dtype."""
-        return lambda kind, *inputs: self.node(
-            kind, *[x if isinstance(x, str) else self.number(x, dtype) for x in inputs]
-        )
 
     def reshape(self, name: str, shape: Any) -> Any:
         """Reshape a value; return the name of the result."""
@@ -189,7 +183,7 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
     """Write the nodes of each step; raise an error that names all steps without a form."""
     missing: dict[str, None] = {}
     for step in steps:
-        form: Nodes | None = write_decomposed if step.op.decomposition else None
+        form: Nodes | None = decomposed_nodes if step.op.decomposition else None
         if step.op.onnx:
             form = FORMS.get(step.op.onnx, elementwise_nodes)
         name = None if form is None or missing else form(graph, step)
@@ -204,14 +198,17 @@ def write_steps(graph: Graph, steps: list[Step]) -> None:
         raise ArgumentTypeError("\n  ".join(["there is no ONNX form here for", *missing, *cure]))
 
 
-def write_decomposed(graph: Graph, step: Step) -> Any:
-    """Write the nodes of a row without a form of its own: those of the simpler rows that it is decomposed into."""
+def write_parts(graph: Graph, step: Step, function: Callable[..., Any], dtype: Any = None) -> Any:
+    """Write the nodes of a function of simpler rows, which gives what the step gives.
+
+    The function gets the step's inputs, cast to the dtype if there is one, and its parameters.
+    """
     inputs = tuple(graph.names[x] if isinstance(x, Value) and x.shape is None else x for x in step.inputs)
-    examples = map_leaves(lambda x: np.ones(x.shape, x.dtype) if isinstance(x, Value) else x, inputs)
+    examples = map_leaves(lambda x: np.ones(x.shape, dtype or x.dtype) if isinstance(x, Value) else x, inputs)
     with np.errstate(all="ignore"):
-        program = record(lambda *args: step.op.decomposition(*args, **step.params), examples, {}, spell=False)[1]
-    values = [x for x in flatten(inputs)[0] if isinstance(x, Value)]
-    graph.names.update(zip(program.arguments, map(graph.name, values), strict=True))
+        program = record(lambda *args: function(*args, **step.params), examples, {}, spell=False)[1]
+    names = [graph.name(x, dtype) for x in flatten(inputs)[0] if isinstance(x, Value)]
+    graph.names.update(zip(program.arguments, names, strict=True))
     write_steps(graph, [part._replace(where=step.where) for part in program.steps])
     names = [graph.name(x, step.output.dtype) for x in program.result]
     return names if step.output.shape is None else names[0]
@@ -248,22 +245,14 @@ def logical_nodes(g: Any, step: Any) -> Any:
     return g.node(step.op.onnx, *g.operands(step, np.dtype(bool)))
 
 
-def operand_nodes(g: Any, step: Any) -> Any:
-    """Write one node without attributes, whose operands have the dtype of the result."""
-    return g.node(step.op.onnx, *g.operands(step))
+def decomposed_nodes(g: Any, step: Any) -> Any:
+    """Write the nodes of a row without a form of its own: those of the simpler rows that it is decomposed into."""
+    return write_parts(g, step, step.op.decomposition)
 
 
-def formula(f: Callable[..., str]) -> Nodes:
-    """Return a form of several nodes: f(do, *operands, **params), where `do` adds a node, as `Graph.arithmetic` says.
-
-    The operands are cast to the dtype of the result.
-    """
-
-    def nodes(g: Any, step: Any) -> Any:
-        dtype = step.output.dtype
-        return f(g.arithmetic(dtype), *g.operands(step, dtype), **step.params)
-
-    return nodes
+def formula(function: Callable[..., Any]) -> Nodes:
+    """Return the form of a row that NumPy computes as `function` of its operands, cast to the dtype of the result."""
+    return lambda g, step: write_parts(g, step, function, step.output.dtype)
 
 
 def reduction_nodes(g: Any, step: Any) -> Any:
@@ -292,47 +281,38 @@ def cumsum_nodes(g: Any, step: Any) -> Any:
     return None if axis is None else g.node("CumSum", *g.operands(step), g.integers(axis))
 
 
-def logaddexp_nodes(do: Any, x: str, y: Any) -> Any:
-    """Write max(x, y) + log1p(exp(-|x - y|)), which cannot overflow; equal infinities differ by 0 here, not by nan."""
-    apart = do("Where", do("Equal", x, y), 0, do("Abs", do("Sub", x, y)))
-    return do("Add", do("Max", x, y), log1p_nodes(do, do("Exp", do("Neg", apart))))
+def logaddexp(x: Any, y: Any) -> Any:
+    """max(x, y) + log1p(exp(-|x - y|)), which cannot overflow; equal infinities differ by 0 here, not by nan."""
+    apart = np.where(np.equal(x, y), 0, np.abs(x - y))
+    return np.maximum(x, y) + np.log1p(np.exp(-apart))
 
 
-def expm1_nodes(do: Any, x: str) -> Any:
-    """Write exp(x) - 1; near 0, where this difference loses digits, 2 t / (1 - t) with t = tanh(x / 2)."""
-    t = do("Tanh", do("Div", x, 2))
-    near = do("Div", do("Add", t, t), do("Sub", 1, t))
-    return do("Where", do("Less", do("Abs", x), 0.5), near, do("Sub", do("Exp", x), 1))
+def expm1(x: Any) -> Any:
+    """exp(x) - 1; near 0, where this difference loses digits, 2 t / (1 - t) with t = tanh(x / 2)."""
+    t = np.tanh(x / 2)
+    return np.where(np.abs(x) < 0.5, (t + t) / (1 - t), np.exp(x) - 1)
 
 
-def log1p_nodes(do: Any, x: str) -> Any:
-    """Write log(u) with u = x + 1; near 0, the factor x / (u - 1) makes up for the rounding of u (Kahan)."""
-    u = do("Add", x, 1)
-    log = do("Log", u)
-    near = do("Where", do("Equal", u, 1), x, do("Mul", log, do("Div", x, do("Sub", u, 1))))
-    return do("Where", do("Less", do("Abs", x), 0.5), near, log)
+def log1p(x: Any) -> Any:
+    """log(u) with u = x + 1; near 0, the factor x / (u - 1) makes up for the rounding of u (Kahan)."""
+    u = x + 1
+    log = np.log(u)
+    near = np.where(np.equal(u, 1), x, log * (x / (u - 1)))
+    return np.where(np.abs(x) < 0.5, near, log)
 
 
-def polynomial(do: Any, x: str, coefficients: tuple[float, ...]) -> Any:
-    """Write a polynomial by Horner's scheme; the coefficient of the highest power comes first."""
-    z = do("Mul", x, coefficients[0])
-    for c in coefficients[1:-1]:
-        z = do("Mul", do("Add", z, c), x)
-    return do("Add", z, coefficients[-1])
+def erf_of_double(x: Any) -> Any:
+    """erf by the ratios of polynomials of ops/dense.py: ONNX Runtime has Erf in float32 only."""
+    size = np.minimum(np.abs(x), 30)
+    near = np.minimum(size, 0.46875)
+    tail = 1 - _rational(size, _MIDDLE) * np.exp(-size * size)
+    return np.sign(x) * np.where(size > near, tail, _erf_near(near))
 
 
 def erf_nodes(g: Any, step: Any) -> Any:
-    """Write erf: as Erf in float32, the only one of ONNX Runtime, else as the ratios of polynomials of ops/dense.py."""
-    do, (x,) = g.arithmetic(step.output.dtype), g.operands(step)
-    if step.output.dtype == np.float32:
-        return do("Erf", x)
-    size = do("Min", do("Abs", x), 30)
-    near = do("Min", size, 0.46875)
-    square = do("Mul", near, near)
-    inside, beyond = ([polynomial(do, y, c) for c in ratio] for y, ratio in ((square, _NEAR), (size, _MIDDLE)))
-    fall = do("Exp", do("Neg", do("Mul", size, size)))
-    tail = do("Sub", 1, do("Mul", do("Div", *beyond), fall))
-    return do("Mul", do("Sign", x), do("Where", do("Greater", size, near), tail, do("Mul", near, do("Div", *inside))))
+    """Write erf."""
+    form = elementwise_nodes if step.output.dtype == np.float32 else formula(erf_of_double)
+    return form(g, step)
 
 
 def where_nodes(g: Any, step: Any) -> Any:
@@ -447,14 +427,12 @@ def windows_nodes(g: Any, step: Any) -> Any:
     return g.reshape(g.node("Concat", *parts, axis=0), step.output.shape)
 
 
-def standardize_nodes(g: Any, step: Any) -> Any:
-    """Write entries less their mean, divided by their standard deviation; then the mean and the variance."""
-    x, axis = step.inputs[0], step.params["axis"]
-    do, axes, name = g.arithmetic(x.dtype), g.axes(x, axis), g.name(x)
-    mean = g.node("ReduceMean", name, axes, keepdims=1)
-    apart = do("Sub", name, mean)
-    var = g.node("ReduceMean", do("Mul", apart, apart), axes, keepdims=1)
-    return [do("Div", apart, do("Sqrt", do("Add", var, step.params["eps"]))), mean, var]
+def standardize(x: Any, axis: Any, eps: float) -> tuple[Any, Any, Any]:
+    """Entries less their mean, divided by their standard deviation; then the mean and the variance."""
+    mean = np.mean(x, axis=axis, keepdims=True)
+    apart = x - mean
+    var = np.mean(np.square(apart), axis=axis, keepdims=True)
+    return apart / np.sqrt(var + eps), mean, var
 
 
 # The forms of rows by their `onnx` field. A name that is not here is an operator of ONNX that takes each entry alone.
@@ -462,18 +440,17 @@ FORMS: dict[str, Nodes] = {
     "NotEqual": lambda g, step: g.node("Not", elementwise_nodes(g, step, "Equal")),
     **dict.fromkeys(("And", "Or", "Xor", "Not"), logical_nodes),
     **{f"Reduce{kind}": reduction_nodes for kind in ("Sum", "Mean", "Prod", "Max", "Min", "LogSumExp")},
-    **dict.fromkeys(("MatMul", "Sigmoid", "Relu"), operand_nodes),
     "Identity": cast_nodes,
     "Cast": cast_nodes,
-    "Square": formula(lambda do, x: do("Mul", x, x)),
-    "Exp2": formula(lambda do, x: do("Pow", 2, x)),
-    "Expm1": formula(expm1_nodes),
-    "Log1p": formula(log1p_nodes),
-    "Log2": formula(lambda do, x: do("Div", do("Log", x), math.log(2))),
-    "Log10": formula(lambda do, x: do("Div", do("Log", x), math.log(10))),
-    "LogAddExp": formula(logaddexp_nodes),
+    "Square": formula(lambda x: x * x),
+    "Exp2": formula(lambda x: 2**x),
+    "Expm1": formula(expm1),
+    "Log1p": formula(log1p),
+    "Log2": formula(lambda x: np.log(x) / math.log(2)),
+    "Log10": formula(lambda x: np.log(x) / math.log(10)),
+    "LogAddExp": formula(logaddexp),
     "Erf": erf_nodes,
-    "Erfc": lambda g, step: g.arithmetic(step.output.dtype)("Sub", 1, erf_nodes(g, step)),
+    "Erfc": formula(lambda x: 1 - erf(x)),
     "Where": where_nodes,
     "Item": lambda g, step: g.names[step.inputs[0]][step.params["i"]],
     "Pack": lambda g, step: list(step.inputs),  # only rows that are written by their decomposition read it
@@ -493,5 +470,5 @@ FORMS: dict[str, Nodes] = {
     "Conv": conv_nodes,
     "MaxPool": max_pool_nodes,
     "Windows": windows_nodes,
-    "Standardize": standardize_nodes,
+    "Standardize": formula(standardize),
 }

@@ -128,7 +128,7 @@ def fit(
                 model.train()
                 by_batch = []
                 for batch in make_batches():
-                    by_batch.append((step(run, loss, batch, metrics, before_step), samples_in(batch[-1])))
+                    by_batch.append(step(run, loss, batch, metrics, before_step))
                     show_step(run.epoch + len(by_batch) / steps, by_batch[-1][0])
                     if on_step:
                         on_step(run)
@@ -180,21 +180,19 @@ def interruptible() -> Iterator[Callable[[], None]]:
     is pressed again in the same step, the first one is handled at once.
     """
     before = signal.getsignal(signal.SIGINT)
-    pressed: list[tuple[int, Any]] = []
+    pressed: list[tuple[Any, ...]] = []
 
-    def handle() -> None:
-        if pressed:
+    def handle(*now: Any) -> None:
+        if pressed:  # an earlier one
             before(*pressed.pop())  # type: ignore[operator, misc]
-
-    def press(number: int, frame: Any) -> None:
-        handle()  # an earlier one, which no step has ended since
-        pressed.append((number, frame))
+        if now:  # called by the signal, with its number and the frame
+            pressed.append(now)
 
     # Signals reach the main thread only; a handler that is no Python function is left where it is.
     if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield handle
         return
-    signal.signal(signal.SIGINT, press)
+    signal.signal(signal.SIGINT, handle)
     try:
         yield handle
     finally:
@@ -265,21 +263,19 @@ def looks_like_batch(value: Any) -> bool:
     return isinstance(value, tuple | list) and any(getattr(part, "shape", ()) for part in value)
 
 
-def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> Figures:
-    """Take one step on a batch; return its loss and metrics."""
-    *inputs, target = checked_batch(batch)
+def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook | None) -> tuple[Figures, int]:
+    """Take one step on a batch; return its loss and metrics, and its number of samples."""
     with np.errstate(all="ignore"):  # no warnings: an overflow makes the loss inf or nan, which raises
-        prediction = run.model(*inputs)
-        cost = loss(prediction, target)
+        prediction, target, cost = predict(run.model, loss, batch)
         if not isinstance(cost, Tensor):
             raise ArgumentTypeError(
                 f"fit: loss(model(x), y) must return a Tensor made from the model's output, but returned "
                 f"{in_words(cost)}. Does the function end in a return, and use NumPy's functions or this library's?"
             )
-        figures = {"loss": as_float("loss(model(x), y)", cost)}
-        if not math.isfinite(figures["loss"]):
+        value = as_float("loss(model(x), y)", cost)
+        if not math.isfinite(value):
             raise NonFiniteError(
-                f"the loss is {figures['loss']} in step {run.step + 1}, epoch {run.epoch + 1}. If it grew before, the "
+                f"the loss is {value} in step {run.step + 1}, epoch {run.epoch + 1}. If it grew before, the "
                 f"learning rate ({run.optimiser.lr:g}) is too high: lower it, or clip gradients in before_step. Else "
                 "look at the data, the first weights and the loss. mg.detect_anomaly() names the op that made it."
             )
@@ -289,19 +285,23 @@ def step(run: Run, loss: Loss, batch: Any, metrics: Metrics, before_step: Hook |
         before_step(run)
     run.optimiser.step()
     run.step += 1
-    return figures | measured(metrics, prediction.detach() if isinstance(prediction, Tensor) else prediction, target)
+    return measure(metrics, prediction.detach() if isinstance(prediction, Tensor) else prediction, target, value)
 
 
-def checked_batch(batch: Any) -> Any:
-    """Return the batch; raise unless it is a tuple of inputs and, last, the target."""
-    if isinstance(batch, tuple | list) and len(batch) > 1:
-        return batch
-    raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
+def predict(model: Module, loss: Loss, batch: Any) -> tuple[Any, Any, Any]:
+    """Return prediction, target and loss of a batch, which must be a tuple of inputs and, last, the target."""
+    if not isinstance(batch, tuple | list) or len(batch) < 2:
+        raise ArgumentTypeError(f"fit: a batch must be a tuple (x, y) of arrays, not {in_words(batch)}.")
+    *inputs, target = batch
+    prediction = model(*inputs)
+    return prediction, target, loss(prediction, target)
 
 
-def measured(metrics: Metrics, prediction: Any, target: Any) -> Figures:
-    """Return the metrics of a batch as numbers."""
-    return {name: as_float(f"the metric {name!r}", metric(prediction, target)) for name, metric in metrics.items()}
+def measure(metrics: Metrics, prediction: Any, target: Any, cost: Any) -> tuple[Figures, int]:
+    """Return loss and metrics of a batch as numbers, and its number of samples, 1 for a target without axes."""
+    figures = {"loss": as_float("loss(model(x), y)", cost)}
+    figures |= {name: as_float(f"the metric {name!r}", metric(prediction, target)) for name, metric in metrics.items()}
+    return figures, len(target) if np.ndim(target) else 1
 
 
 def as_float(what: str, value: Any) -> float:
@@ -314,20 +314,9 @@ def as_float(what: str, value: Any) -> float:
 @no_grad()
 def evaluate(model: Module, loss: Loss, make_batches: MakeBatches, metrics: Metrics) -> Figures:
     """Return the averages of the loss and the metrics over all batches, with the model in evaluation mode."""
-    by_batch = []
     with keeping_modes(model):
         model.eval()
-        for batch in make_batches():
-            *inputs, target = checked_batch(batch)
-            prediction = model(*inputs)
-            figures = {"loss": as_float("loss(model(x), y)", loss(prediction, target))}
-            by_batch.append((figures | measured(metrics, prediction, target), samples_in(target)))
-    return weighted_means(by_batch)
-
-
-def samples_in(target: Any) -> int:
-    """Return the number of samples in a batch; a target without axes is one."""
-    return len(target) if np.ndim(target) else 1
+        return weighted_means([measure(metrics, *predict(model, loss, batch)) for batch in make_batches()])
 
 
 def weighted_means(pairs: list[tuple[Figures, int]]) -> Figures:
