@@ -277,8 +277,7 @@ def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 # What to write instead of a keyword, or of a method of a ufunc.
 CURES = {
     "out": "Results are new tensors; write a = op(b) for out=.",
-    "where": "Write np.where(mask, result, other), or reduce x[mask], or np.where(mask, x, 0).",
-    "initial": "Join the result with it: np.maximum(np.max(x), initial).",
+    "where": "Write np.where(mask, result, other), or reduce x[mask]; sum, prod, max, min and mean take where=.",
     "dtype": "Convert before or after with .astype(dtype).",
     "mode": "Bring indices into range before: np.clip(i, 0, n - 1), or i % n.",
     "mean": "Leave it out: the mean is computed.",
@@ -292,6 +291,9 @@ CURES = {
 }
 
 
+TAKES_WHERE = {"sum", "prod", "max", "min", "mean"}
+
+
 def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
     """Return the error for arguments that a row does not take."""
     if "out" in kwargs and CURRENT.get().trace is not None:
@@ -300,7 +302,7 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
             f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
             "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
         )
-    refused = [key for key in kwargs if key in CURES]
+    refused = [key for key in kwargs if key in CURES and not (key == "where" and name in TAKES_WHERE)]
     cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in refused]
     if cures:
         return UnsupportedError(f"{name}: {' '.join(cures)}")

@@ -175,6 +175,8 @@ class Primitive(InstanceCall):
     also: Sequence[Callable[..., Any]] = ()  # other NumPy functions that are the same thing
     views: bool = False  # whether the result may share the first argument's memory
     single: bool = False  # compute float16 in float32 and round once; NumPy's own functions keep NumPy's values
+    # The same function with NumPy's rarer keywords, written with rows: it is called where `bind` refuses.
+    extended: Callable[..., Any] | None = None
     broadcasts: bool = False  # whether the engine sums a cotangent to its argument's shape, so that a rule need not
 
     # For the generated tests and the docstring: the interval from which inputs are drawn, and calls.
@@ -247,7 +249,7 @@ class Primitive(InstanceCall):
 
     @property
     def __signature__(self) -> Any:
-        return inspect.signature(self.bind)
+        return inspect.signature(self.extended or self.bind)
 
     @functools.cached_property
     def __wrapped__(self) -> Any:
@@ -279,11 +281,14 @@ class Primitive(InstanceCall):
         return general(self)
 
     def otherwise(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError) -> Any:
-        """Answer a call that `bind` refuses: with NumPy's own keywords, or an error that names what is not taken."""
+        """Answer a call that `bind` refuses: with rarer keywords, or an error that names what is not taken."""
         if kwargs.keys() & PYTORCHS.keys():
             return self.bind_and_apply(*args, **in_numpys_words(kwargs))
         if len(given := without_defaults(kwargs)) < len(kwargs):
             return self.bind_and_apply(*args, **given)
+        taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
+        if self.extended and kwargs.keys() & {"initial", "where"} and kwargs.keys() <= taken:
+            return self.extended(*args, **kwargs)
         raise errors.signature(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:

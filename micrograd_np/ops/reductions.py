@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..core.context import current_context
 from ..core.errors import ArgumentError, ShapeError, ZeroWeightsError
+from ..core.names import caller_location, format_location
 from .calls import in_single
 from .elementwise import ones_for_zeros, ratio
 from .primitive import Bound, D, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
@@ -74,11 +76,46 @@ def merged_axes(x: Any, axes: tuple[int, ...]) -> Any:
     return np.reshape(np.transpose(x, kept + axes), (*shape, math.prod(x.shape[k] for k in axes)))
 
 
+# NumPy's keywords initial= and where=, written with rows.
+def where_chosen(a: Any, where: Any, fill: Any) -> Any:
+    """Return `a` with `fill` in place of the entries where `where` is False."""
+    a = as_array(a)
+    if where is True:
+        return a
+    trace = current_context().trace
+    if trace is not None and trace.is_plain(a):  # NumPy itself adds in another order, and so rounds differently
+        trace.spoil(f"where= adds up in an order of its own in {format_location(caller_location())}. Give Tensors.")
+    return np.where(np.broadcast_to(where, a.shape), a, fill)
+
+
+def with_choice(reduce: Any, combine: Any, identity: float | None) -> Any:
+    """Return a reduction that also takes `initial=` and `where=`; `combine` joins its result with `initial`."""
+
+    def extended(a: Any, axis: Any = None, *, keepdims: bool = False, initial: Any = None, where: Any = True) -> Any:
+        fill = initial if identity is None else identity
+        if where is not True and fill is None:
+            raise ArgumentError(f"np.{reduce.__name__} with where= needs initial=, its result where nothing is chosen.")
+        a = where_chosen(a, where, fill)
+        if not a.size and identity is None and initial is not None:
+            return np.sum(a, axis=axis, keepdims=keepdims) + initial
+        z = reduce(a, axis=axis, keepdims=keepdims)
+        return z if initial in (None, identity) else combine(z, initial)
+
+    return extended
+
+
+@in_single
+def mean_of_chosen(a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = True) -> Any:
+    """Return the mean of the entries for which `where` holds."""
+    total = np.sum(where_chosen(a, where, 0), axis=axis, keepdims=keepdims)
+    return divide_by_count(total, np.sum(np.broadcast_to(where, np.shape(a)), axis=axis, keepdims=keepdims))
+
+
 CASES = [example(D(3, 4)), example(D(3, 4), -1, keepdims=True), example(D(2, 3, 4), axis=(2, 0)), example(D())]
 
 
-def reduction(function: Any, rule: Any, by: Any, **facts: Any) -> Primitive:
-    """Return a row for the reduction by a ufunc."""
+def reduction(function: Any, rule: Any, by: Any, identity: float | None, **facts: Any) -> Primitive:
+    """Return a row for the reduction by a ufunc; `identity` is its result for no entries, or None."""
 
     @functools.wraps(function)  # a program's text names the wrapped function
     def kernel(a: Any, axis: Any, keepdims: bool) -> Any:
@@ -87,17 +124,23 @@ def reduction(function: Any, rule: Any, by: Any, **facts: Any) -> Primitive:
             return by.reduce(a, axis, None, None, keepdims)
         return function(a, axis=axis, keepdims=keepdims)
 
-    return Primitive(function, rule, bind=over, kernel=kernel, examples=CASES, reduction=by, **facts)
+    extended = with_choice(function, by, identity)
+    return Primitive(function, rule, bind=over, kernel=kernel, extended=extended, examples=CASES, reduction=by, **facts)
 
 
 # Sums and averages.
 sum = reduction(
-    np.sum, lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims), x.shape), np.add, onnx="ReduceSum"
+    np.sum,
+    lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims), x.shape),
+    np.add,
+    0,
+    onnx="ReduceSum",
 )
 mean = Primitive(
     np.mean,
     lambda g, z, x, axis, keepdims: spread(expand_reduced(g, axis, keepdims) / reduced_count(x, z), x.shape),
     bind=mean_over,
+    extended=mean_of_chosen,
     examples=CASES,
     onnx="ReduceMean",
 )
@@ -161,7 +204,7 @@ def _prod_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return expand_reduced(g, axis, keepdims) * np.transpose(slopes, [order.index(k) for k in range(x.ndim)])
 
 
-prod = reduction(np.prod, _prod_x, np.multiply, onnx="ReduceProd", gloss="g times the product of the other entries")
+prod = reduction(np.prod, _prod_x, np.multiply, 1, onnx="ReduceProd", gloss="g times the product of the other entries")
 
 
 # Extremes.
@@ -173,8 +216,8 @@ def _extreme_x(g: Any, z: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.where(extreme, expand_reduced(g, axis, keepdims) / sharing, expand_reduced(rest, axis, keepdims))
 
 
-max = reduction(np.max, _extreme_x, np.maximum, also=(np.amax,), onnx="ReduceMax")
-min = reduction(np.min, _extreme_x, np.minimum, also=(np.amin,), onnx="ReduceMin")
+max = reduction(np.max, _extreme_x, np.maximum, None, also=(np.amax,), onnx="ReduceMax")
+min = reduction(np.min, _extreme_x, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
 
 
 # Logarithms of sums of exponentials, without overflow.

@@ -10,6 +10,10 @@ import micrograd_np as mg
 INF, NAN = np.inf, np.nan
 SAME = {
     "modf of inf": (np.modf, np.array([INF, -INF, 1.5, -2.5, -0.0])),
+    "a masked mean of float16": (
+        lambda a: np.mean(a, where=np.array([True, True])),
+        np.array([60000, 60000], np.float16),
+    ),
     "a running sum of nothing": (lambda a: np.cumsum(a), np.array([])),
     "no degree of freedom": (lambda a: np.nanvar(a, axis=1, ddof=1), np.array([[1, NAN], [1, 2]])),
     "no deviation": (lambda a: np.nanstd(a, axis=1, ddof=2), np.array([[1, NAN], [1, 2]])),

@@ -95,7 +95,7 @@ def test_a_refusal_of_numpys_that_is_not_about_shapes_stays():
 
 
 def test_a_row_shows_its_parameters():
-    assert list(inspect.signature(mg.sum).parameters) == ["a", "axis", "keepdims"]
+    assert list(inspect.signature(mg.sum).parameters) == ["a", "axis", "keepdims", "initial", "where"]
 
 
 @each_case

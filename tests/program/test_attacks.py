@@ -691,6 +691,22 @@ def test_a_name_such_as_save_is_no_file():
     assert len(compiled.programs) == 1
 
 
+def test_a_mean_of_some_entries_of_a_tensor_is_compiled():
+    w = mg.Tensor(X, requires_grad=True)
+
+    def step(x):
+        w.zero_grad()
+        loss = np.mean((x * w) ** 2, where=x > 0)
+        loss.backward()
+        return loss
+
+    compiled = mg.compile(step)
+    for _ in range(4):
+        loss = compiled(X)
+    assert len(compiled.programs) == 1
+    assert loss.item() == step(X).item()
+
+
 # Results that are copies, and results that are not.
 
 MEMORY = {
