@@ -72,6 +72,16 @@ def test_a_weight_written_to_before_backward_is_refused():
         y.backward()
 
 
+def test_a_hook_sees_and_changes_a_gradient():
+    seen = []
+    x = mg.Tensor([1.0, 2.0], requires_grad=True)
+    mg.hook(mg.hook(x, lambda g: 3 * g), seen.append).sum().backward()
+    assert np.array_equal(seen[0], [1, 1])
+    assert np.array_equal(x.grad, [3, 3])
+    with pytest.raises(ValueError, match="what the hook returned has shape"):
+        mg.hook(x, lambda g: np.ones(3)).sum().backward()
+
+
 def dropped(rng):
     drop = mg.nn.Dropout(0.5, rng=rng)
     return lambda x: drop(x) * x

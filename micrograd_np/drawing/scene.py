@@ -378,7 +378,7 @@ def only_part(sent: Any) -> Any:
 
 
 def runs_users_code(x: Tensor) -> bool:
-    """Return whether a rule calls the user's own code: a picture must not run that once more."""
+    """Return whether a rule calls the user's own code, such as a hook: a picture must not run that once more."""
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
 
 

@@ -1,6 +1,6 @@
 """The same entries, as they are or in another arrangement; each rule arranges the cotangent back.
 
-As they are: aliases, copies, other dtypes. In another arrangement: shapes, axes, diagonals.
+As they are: aliases, hooks, copies, other dtypes. In another arrangement: shapes, axes, diagonals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..core.backward import unbroadcast
-from ..core.errors import ArgumentTypeError, ShapeError
+from ..core.errors import ArgumentTypeError, ShapeError, check_shape
 from ..core.tensor import Tensor
 from .indexing import scatter
 from .primitive import Bound, D, Outputs, Primitive, StaticOp, Variadic, as_array, constant_like, example
@@ -52,6 +52,30 @@ PACKS: dict[str, Any] = {
 }
 pack = Variadic(_pack, _part, **PACKS)
 pack_copies = Variadic(_pack_copies, _part, **PACKS)
+
+
+def _hooked(x: Any, function: Callable[[Any], Any]) -> Any:
+    """The array itself; the function is for its cotangent."""
+    return x
+
+
+def _hook_rule(g: Any, z: Any, x: Any, function: Callable[[Any], Any]) -> Any:
+    """The cotangent that the user's function returns, or g if it returns None."""
+    changed = function(g)
+    if changed is None:
+        return g
+    check_shape("what the hook returned", changed, x)
+    return changed
+
+
+hook = Primitive(
+    _hooked,
+    _hook_rule,
+    bind=lambda x, function: ((x,), {"function": function}),
+    views=True,
+    examples=[example(D(3), lambda g: g)],
+)
+hook.widens = False  # the user's function sees the gradient in float16, and not widened to float32
 
 
 # Copies, dtypes, constants.

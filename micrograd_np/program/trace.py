@@ -24,13 +24,14 @@ from ..expressions.phrases import constructor, is_numpys, kernel_of, same_bits
 from ..ops import TABLE
 from ..ops.calls import is_half, rounded
 from ..ops.primitive import NonDifferentiable, as_array, item
-from ..ops.shape import alias
+from ..ops.shape import alias, hook
 from .bytecode import operator_at
 from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
 from .scalars import Scalar, StandIn, here
 
 Undo = Callable[[], Any]
 LASTING = (ARGUMENT, TENSOR)  # kinds of values that exist before the function runs and after it
+SAME = (alias, hook)  # ops whose result holds the same value as their argument
 # Ops whose in-place form, such as `x &= y`, writes into an array but makes a new Tensor.
 REBOUND = [TABLE[name] for name in "bitwise_and bitwise_or bitwise_xor left_shift right_shift matmul".split()]
 COPIES = (TABLE["split"], TABLE["conjugate"])  # they copy a Tensor; NumPy's give views of an array
@@ -104,7 +105,7 @@ class Trace:
             if op in COPIES or (op is item and args[0]._memory in self.view_memory):
                 node._memory = memory_of(args[0])
                 self.view_memory.add(node._memory)
-        if op is alias:
+        if op in SAME:
             self.same(node, args[0])
         elif op.single and is_half(args):
             with no_grad():

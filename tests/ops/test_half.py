@@ -209,6 +209,13 @@ def test_the_second_derivative_is_right_too(f):
     assert_rounded_once(ours, exact, 5)
 
 
+def test_the_gradient_that_a_hook_is_shown_keeps_its_dtype():
+    seen = []
+    x = mg.Tensor(np.ones(3, HALF), requires_grad=True)
+    mg.hook(x, lambda g: seen.append(g.dtype)).sum().backward()
+    assert seen == [HALF]
+
+
 def test_a_custom_rule_is_given_what_its_function_was_given():
     seen = []
 
