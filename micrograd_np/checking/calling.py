@@ -18,7 +18,7 @@ from ..core.errors import ArgumentError, ArgumentTypeError
 from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
 from .by_hand import ByHand, Functions, called
 from .flat_function import is_float, parameter_names, plain
-from .slots import Slot, changed_arrays, entries_of, float_copies, put, stored_result
+from .slots import Slot, changed_arrays, entries_of, float_copies, follow, stored_result
 
 Array = Any
 NAMED = (
@@ -56,17 +56,11 @@ class Pair(Functions):
 
         Return the result, the backward pass bound to the same copy of the object, and that copy.
         """
-        pair = [self.forward, self.backward]
-        owners = copied([f.__self__ if inspect.ismethod(f) else None for f in pair])
-        forward, backward = (
-            f if owner is None else types.MethodType(f.__func__, owner)  # type: ignore[union-attr]
-            for f, owner in zip(pair, owners, strict=True)
-        )
-        owner = owners[1] if owners[0] is None else owners[0]
         values = {slot: slot.value.copy() for slot in self.state if self.is_moved} | dict(replaced or {})
-        for slot, x in values.items():
-            for path in slot.paths if owner is not None else ():
-                put(owner, path, x)
+        # deepcopy takes these in the place of the object's own arrays.
+        held = {id(follow(self.owner, slot.paths[0])): x for slot, x in values.items() if slot.paths}
+        forward, backward = copied([self.forward, self.backward], held)
+        owner = next((f.__self__ for f in (forward, backward) if inspect.ismethod(f)), None)
         before = dict(entries_of(owner))
         result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:
@@ -272,21 +266,23 @@ def is_scalar(outputs: Sequence[Any]) -> bool:
     return len(outputs) == 1 and np.size(plain(outputs[0])) == 1
 
 
-def copied(owners: list[Any]) -> list[Any]:
-    """Return deep copies of the objects that two methods belong to; one object has one copy.
+def copied(functions: Sequence[Any], held: Mapping[int, Any]) -> list[Any]:
+    """Return methods bound to deep copies of their objects, and other functions; `held` has new values by old ids.
 
     An attribute that cannot be copied, such as a lock or a file, is shared. The arrays beside it are copied, or a run
     with other values would overwrite the user's own.
     """
+    owners = [f.__self__ if inspect.ismethod(f) else None for f in functions]
     try:
-        return copy.deepcopy(owners)
+        copies = copy.deepcopy(owners, dict(held))
     except Exception:
-        copies = {id(owner): copy.copy(owner) for owner in owners}
-    for made in copies.values():
-        for name, value in getattr(made, "__dict__", {}).items():
-            with suppress(Exception):
-                setattr(made, name, copy.deepcopy(value))
-    return [copies[id(owner)] for owner in owners]
+        shallow = {id(owner): copy.copy(owner) for owner in owners}
+        for made in shallow.values():
+            for name, value in getattr(made, "__dict__", {}).items():
+                with suppress(Exception):
+                    setattr(made, name, copy.deepcopy(value, dict(held)))
+        copies = [shallow[id(owner)] for owner in owners]
+    return [f if x is None else types.MethodType(f.__func__, x) for f, x in zip(functions, copies, strict=True)]
 
 
 def own_copy(x: Any) -> Any:

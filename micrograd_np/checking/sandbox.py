@@ -125,10 +125,8 @@ class Sandbox:
     ----------
     functions : list
         The copies of the user's functions.
-    entries : int
-        The entries of all arrays that they can reach.
     longest : int
-        The longest axis of these arrays.
+        The longest axis of all arrays that they can reach.
     """
 
     def __init__(self) -> None:
@@ -139,7 +137,7 @@ class Sandbox:
         self.functions: list[FunctionType] = []
         self.cells: list[CellType] = []  # their variables of outer functions
         self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
-        self.entries = self.longest = 0
+        self.longest = 0
 
     def __call__(self, x: Any) -> Any:
         """Return the copy of a value, with all that it uses.
@@ -186,7 +184,6 @@ class Sandbox:
         if kind is np.ndarray and not x.dtype.hasobject:
             made = self.made[id(x)] = x.view()
             made.flags.writeable = False
-            self.entries += x.size
             self.longest = max(self.longest, *x.shape, 0)
         elif kind in (list, deque):
             made = self.made[id(x)] = kind()

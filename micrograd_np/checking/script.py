@@ -20,7 +20,7 @@ from .by_hand import ByHand
 from .calling import Pair, Played
 from .claims import GIVEN, WRONG, Closeness, Row
 from .edits import Edits
-from .repair import ENTRIES, Data, Source, Trial, same_numbers, search, watched
+from .repair import Data, Source, Trial, search, watched
 from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox
 from .syntax import Edit, has_endless_loop, names_of_variables, operands_of, tree_of
 
@@ -82,10 +82,8 @@ def repair_script(
         return "", []
     exec(compile(module, file, "exec"), scope)
     function: FunctionType = scope["_make"]()
-    calls, made = watched(function)
-    calls += copies.entries // ENTRIES
     operands = [as_array(x, outside) for x in operands_of(tree)]
-    variables = {**scope, **made.get(function.__code__, {})}
+    variables = {**scope, **watched(function).get(function.__code__, {})}
     broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
 
     def play(*args: Any, **kwargs: Any) -> Played:
@@ -94,12 +92,8 @@ def repair_script(
 
     pair: Any = SimpleNamespace(play=play)
     data = Data(pair, [], False, rows, dict.fromkeys(rows, 1.0), broken, close)
-    # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
-    if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
-        return "", []
-    return search(
-        Trial(data, wanted, lambda: ([], [], [])), [Script(function, module, variables, operands)], calls, share
-    )
+    trial = Trial(data, wanted, lambda: ([], [], []))
+    return search(trial, [Script(function, module, variables, operands)], share)
 
 
 def count_numbers(node: Any) -> int:

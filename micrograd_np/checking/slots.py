@@ -84,20 +84,6 @@ def follow(x: Any, path: Path) -> Any:
     return x
 
 
-def put(owner: Any, path: Path, value: Any) -> None:
-    """Put a value at the end of a path; a tuple cannot be changed, so that another takes its place."""
-    holder = follow(owner, path[:-1])
-    kind, step = path[-1]
-    if hasattr(holder, "_fields"):
-        put(owner, path[:-1], holder._replace(**{step: value}))
-    elif kind == "attr":
-        setattr(holder, step, value)
-    elif isinstance(holder, tuple):
-        put(owner, path[:-1], (*holder[:step], value, *holder[step + 1 :]))
-    else:
-        holder[step] = value
-
-
 def stored_result(owner: Any, before: Mapping[str, Any]) -> Any:
     """Return the result that a forward pass without a return value has stored in its object."""
     new = {k: v for k, v in entries_of(owner).items() if is_float(v) and (k not in before or before[k] is not v)}
