@@ -70,7 +70,8 @@ class Functions:
         self.floats = [Slot(label, np.array(plain(x)), (label,), i) for i, (x, label) in pairs if is_float(x)]
         self.state = list(state_slots(self.owner, set(labels)))
         own = [slot for slot in self.state if any(slot.value is x for x in self.leaves)]  # what is an input, too
-        self.known = {slot.label for slot in (*own, *gradients_among(self.owner, self.state))}
+        self.gradients = {slot.label for slot in gradients_among(self.owner, self.state)}
+        self.known = self.gradients | {slot.label for slot in own}
 
     @property
     def slots(self) -> list[Slot]:

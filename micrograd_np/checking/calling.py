@@ -57,6 +57,8 @@ class Pair(Functions):
         Return the result, the backward pass bound to the same copy of the object, and that copy.
         """
         values = {slot: slot.value.copy() for slot in self.state if self.is_moved} | dict(replaced or {})
+        # Gradients of an earlier call are set to 0, so that backward may add to them (+=).
+        values |= {slot: np.zeros_like(slot.value) for slot in self.state if slot.label in self.gradients}
         # deepcopy takes these in the place of the object's own arrays.
         held = {id(follow(self.owner, slot.paths[0])): x for slot, x in values.items() if slot.paths}
         forward, backward = copied([self.forward, self.backward], held)
@@ -189,7 +191,7 @@ class Pair(Functions):
                         "gradient=dloss_doutput)."
                     )
                 cotangents = [np.ones(x.shape) for x in values]
-            before, old = {} if again else float_copies(owner), self.stored_gradients(owner)
+            before = {} if again else float_copies(owner)
             try:
                 returned = backward(*self.given(way, result, cotangents))
             except Exception as error:
@@ -202,13 +204,7 @@ class Pair(Functions):
                 continue
             if scale == 1 and not again:  # with a scale of 0 or -4, other arrays may change
                 self.written = changed_arrays(before, float_copies(owner))
-            kept = self.stored_gradients(owner)
-            if any(np.any(g) and rewritten(g, kept.get(slot)) for slot, g in old.items()):
-                # A second call tells a gradient that is added to (+=) from one that is overwritten.
-                with suppress(Exception):  # a backward pass that can run only once is taken as it is
-                    backward(*self.given(way, result, cotangents))
-                    kept = without_former(old, kept, self.stored_gradients(owner))
-            return Played(values, cotangents, self.by_hand(returned, kept), way.seeded)
+            return Played(values, cotangents, self.by_hand(returned, self.stored_gradients(owner)), way.seeded)
 
     def given(self, way: Way, result: Any, cotangents: Sequence[Array]) -> list[Any]:
         """Return the arguments of backward."""
@@ -245,21 +241,6 @@ class Pair(Functions):
         moved = [replace(slot, value=x) for slot, x in zip(self.slots, values, strict=True)]
         other.floats, other.state, other.is_moved = moved[: len(self.floats)], moved[len(self.floats) :], True
         return other
-
-
-def rewritten(old: Any, new: Any) -> bool:
-    return is_float(old) and np.shape(old) == np.shape(new) and not np.array_equal(old, new)
-
-
-def without_former(old: Mapping[Slot, Any], once: Mapping[Slot, Any], twice: Mapping[Slot, Any]) -> dict[Slot, Any]:
-    """Return stored gradients without what an earlier backward pass had left, where each call adds to it."""
-    found = dict(once)
-    for slot, g in old.items():
-        if rewritten(g, once.get(slot)) and np.allclose(
-            twice[slot] - once[slot], once[slot] - g, 1e-6, 1e-9 * np.max(np.abs(g))
-        ):
-            found[slot] = once[slot] - g
-    return found
 
 
 def is_scalar(outputs: Sequence[Any]) -> bool:

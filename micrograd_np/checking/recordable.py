@@ -87,7 +87,10 @@ def definition_of(code: CodeType, *more: str) -> Any:
 def module_of(source: str, flags: int) -> tuple[ast.Module, set[CodeType]]:
     """Return the syntax tree of a file, and the code of all functions in it, which is equal if its lines are."""
     tree = ast.parse(source)
-    return tree, set(codes_in(compile(tree, "", "exec", flags, dont_inherit=True)))
+    # IPython compiles each statement by itself; a call np.f(x) then is other code, as np is not known as a module.
+    parts = [tree, *(ast.Module([statement], []) for statement in tree.body)]
+    made = [compile(part, "", "exec", flags, dont_inherit=True) for part in parts]
+    return tree, {inner for each in made for inner in codes_in(each)}
 
 
 def by_pytest(code: CodeType) -> bool:
