@@ -20,20 +20,20 @@ Node = Any  # of a syntax tree
 SIZES = ("len", "shape", "size")
 VALUES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)
 
-# What people take one for the other.
-OPERATORS: dict[type, tuple[type, ...]] = {
-    ast.Add: (ast.Sub, ast.Mult),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Div, ast.MatMult),
-    ast.Div: (ast.Mult,),
-    ast.MatMult: (ast.Mult,),
+# What people take one for the other: operators, the likeliest first, and pairs of functions.
+OPERATORS = {
+    "Add": ("Sub", "Mult"),
+    "Sub": ("Add",),
+    "Mult": ("Div", "MatMult"),
+    "Div": ("Mult",),
+    "MatMult": ("Mult",),
 }
-COMPARISONS: tuple[tuple[type, ...], ...] = ((ast.Lt, ast.Gt, ast.LtE, ast.GtE), (ast.Eq, ast.NotEq))
-FUNCTIONS = (  # in pairs
-    *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
-    *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
-    ("abs", "sign"),
-)
+ORDER = ("Lt", "Gt", "LtE", "GtE")
+OPERATORS |= {name: tuple(other for other in ORDER if other != name) for name in ORDER} | {"Eq": ("NotEq",)}
+FUNCTIONS = """
+    sum mean, exp log, max min, maximum minimum, sin cos, sinh cosh, tanh sigmoid, sqrt square, abs sign, triu tril,
+    argmax argmin, zeros_like ones_like
+""".split(",")
 AXES = ("0", "1", "2", "-1", "(0, 1)", "(0, 2)", "(1, 2)", "(2, 3)", "(0, 2, 3)")
 # Functions that take an axis.
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
@@ -179,8 +179,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     kind, name = type(node), getattr(getattr(node, "func", None), "id", "")
     if kind is ast.AugAssign:
         yield 0, ast.Assign([node.target], node.value)
-        for op in OPERATORS.get(type(node.op), ())[:1]:
-            yield 0, replaced(node, op=op())
+        yield from ((0, replaced(node, op=op)) for op in other_operators(node.op)[:1])
     if not issubclass(kind, ast.expr) or is_written(node) or field == "func":
         return
     if field == "iter" and name == "reversed":
@@ -190,8 +189,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
         return
     if kind is ast.BinOp:
-        for rank, op in enumerate(OPERATORS.get(type(node.op), ())):
-            yield 3 * rank, replaced(node, op=op())
+        yield from ((3 * rank, replaced(node, op=op)) for rank, op in enumerate(other_operators(node.op)))
         if type(node.op) not in (ast.Add, ast.Mult):
             yield 0, replaced(node, left=node.right, right=node.left)
         yield int(type(node.right) is not ast.Constant), node.left
@@ -199,10 +197,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     elif kind is ast.UnaryOp and type(node.op) is ast.USub:
         yield 0, node.operand
     elif kind is ast.Compare and len(node.ops) == 1:
-        family = next((each for each in COMPARISONS if type(node.ops[0]) in each), ())
-        yield from ((0, replaced(node, ops=[op()])) for op in family if op is not type(node.ops[0]))
-        for form in ("np.minimum(X, Y)", "np.maximum(X, Y)"):
-            yield 1, written(form, node.left, node.comparators[0])
+        yield from ((0, replaced(node, ops=[op])) for op in other_operators(node.ops[0]))
     elif kind is ast.Constant and type(node.value) is bool:
         yield 0, ast.Constant(not node.value)
     elif kind is ast.Constant and type(node.value) in (int, float):
@@ -218,6 +213,10 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
         yield from other_calls(node)
     elif kind is ast.Attribute and node.attr == "T":
         yield 0, node.value
+
+
+def other_operators(op: Node) -> list[Node]:
+    return [getattr(ast, name)() for name in OPERATORS.get(type(op).__name__, ())]
 
 
 def other_letters(subscripts: str) -> Iterator[str]:
@@ -265,9 +264,9 @@ def other_subscripts(node: Any) -> Iterator[tuple[int, Node]]:
 def other_calls(node: Any) -> Iterator[tuple[int, Node]]:
     """Yield the function of the same family, the arguments exchanged, another axis, or the argument alone."""
     attribute, args = getattr(node.func, "attr", ""), node.args
-    for family in FUNCTIONS:
-        if attribute in family:
-            yield 0, replaced(node, func=replaced(node.func, attr=next(f for f in family if f != attribute)))
+    for pair in map(str.split, FUNCTIONS):
+        if attribute in pair:
+            yield 0, replaced(node, func=replaced(node.func, attr=pair[1 - pair.index(attribute)]))
     for i in range(len(args) - 1):
         yield 0, replaced(node, args=[*args[:i], args[i + 1], args[i], *args[i + 2 :]])
     if attribute in REDUCTIONS:
