@@ -213,7 +213,8 @@ class Functions:
                 f"such as d{name}, grad_{name} and {name}_grad."
             )
         if missed := self.missed(hand):
-            stored = [label for label, x in self.written.items() if self.is_stray(x, hand, missed)]
+            shapes = [slot.value.shape for slot in missed]
+            stored = [label for label, x in self.strays(hand).items() if x.shape in shapes]
             said.append(
                 f"{called(self.backward)} writes {', '.join(stored)}, which no name makes the gradient of "
                 f"{' or '.join(slot.label for slot in missed)}."
@@ -227,15 +228,13 @@ class Functions:
 
     def missed(self, hand: Sequence[ByHand]) -> list[Slot]:
         """Return the unmatched arrays for which backward wrote an array of their shape: it may be their gradient."""
-        return [
-            slot for slot in self.unmatched(hand) if any(self.is_stray(x, hand, [slot]) for x in self.written.values())
-        ]
+        shapes = [x.shape for x in self.strays(hand).values()]
+        return [slot for slot in self.unmatched(hand) if slot.value.shape in shapes]
 
-    def is_stray(self, x: Array, hand: Sequence[ByHand], slots: Sequence[Slot]) -> bool:
-        """Return whether backward wrote an array of a slot's shape that is not one of the gradients found."""
-        return any(x.shape == slot.value.shape for slot in slots) and not any(
-            np.array_equal(x, np.asarray(plain(h.values)), equal_nan=True) for h in hand
-        )
+    def strays(self, hand: Sequence[ByHand]) -> dict[str, Array]:
+        """Return the arrays that backward wrote, and that are none of the gradients found."""
+        found = [np.asarray(plain(h.values)) for h in hand]
+        return {k: x for k, x in self.written.items() if not any(np.array_equal(x, g, equal_nan=True) for g in found)}
 
 
 def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:

@@ -169,19 +169,19 @@ class Pair(Functions):
         first: Exception | None = None
         while True:
             result, backward, owner = self.run()
+            outputs, returned = self.split(result)
+            scalar = self.gradient is None and len(outputs) == 1 and np.size(plain(outputs[0])) == 1
+            if self.backward is not None:
+                self.ways = (again and self.ways) or self.calls(result, scalar)
+                outputs = self.split(result)[0]
+            values = [np.asarray(plain(x)) for x in outputs]
+            self.output, cotangents = values[0], self.cotangents(values, scale)
             if self.backward is None:
-                outputs, returned = self.split(result)
-                values = [np.asarray(plain(x)) for x in outputs]
-                self.output = values[0]
                 one = returned[0] if len(returned) == 1 else returned
                 return Played(
                     values, [np.ones(values[0].shape)], self.by_hand(one, self.stored_gradients(owner)), False
                 )
-            scalar = self.gradient is None and is_scalar(self.split(result)[0])
-            self.ways = (again and self.ways) or self.calls(result, scalar)
             way = self.ways[self.way]
-            values = [np.asarray(plain(x)) for x in self.split(result)[0]]
-            self.output, cotangents = values[0], self.cotangents(values, scale)
             if not way.seeded and not scalar and self.gradient is None:
                 if owner is not None:
                     raise ArgumentError(
@@ -241,10 +241,6 @@ class Pair(Functions):
         moved = [replace(slot, value=x) for slot, x in zip(self.slots, values, strict=True)]
         other.floats, other.state, other.is_moved = moved[: len(self.floats)], moved[len(self.floats) :], True
         return other
-
-
-def is_scalar(outputs: Sequence[Any]) -> bool:
-    return len(outputs) == 1 and np.size(plain(outputs[0])) == 1
 
 
 def copied(functions: Sequence[Any], held: Mapping[int, Any]) -> list[Any]:
