@@ -10,7 +10,7 @@ import ast
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, combinations_with_replacement, pairwise, product
 from typing import Any
@@ -34,7 +34,6 @@ from .syntax import (
     replaced,
     targets_of,
     template,
-    unread_entries,
     written,
 )
 
@@ -76,27 +75,28 @@ JOINED_BY_AXES = (
 
 
 class Edits:
-    """The edits of a function's statements and expressions, except in nodes whose id is in `fixed`.
+    """The edits of a function's statements and expressions.
 
     The likelier an edit, the lower its rank: first what changes one sign, operator, axis or index.
     """
 
-    def __init__(
-        self, definition: Node, operands: Sequence[Node], fixed: Collection[int], variables: Mapping[str, Any]
-    ) -> None:
-        self.definition, self.fixed, self.variables = definition, fixed, variables
+    def __init__(self, definition: Node, operands: Sequence[Node], variables: Mapping[str, Any]) -> None:
+        self.definition, self.variables = definition, variables
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # what `kind` found
         every = list(ast.walk(definition))
         loads = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         loops = [node.target for node in every if isinstance(node, ast.For | ast.comprehension)]
         # The variables of loops.
         self.steps = {name: template(name) for target in loops for name in names_of_variables(target)}
-        # Variables and entries that are never read: their use may be what is missing.
-        entries = list(unread_entries(definition, variables, self.steps))
-        self.unused = {*(names_of_variables(definition) - loads), *entries}
-        lists = [ast.unparse(x) for x in operands if self.kind(x)[0] == "list"]
-        entries += [f"{x}[{step}]" for x in lists[:MOST_LISTS] for step in self.steps]
-        operands = list({ast.unparse(x): x for x in (*operands, *map(template, entries))}.values())
+        # Entries that are never read, of dicts and, in loops, of lists: like unread variables, they may be missing.
+        texts = {ast.unparse(x): x for x in operands}
+        dicts = [(x, variables[x]) for x in sorted(loads) if isinstance(variables.get(x), dict)]
+        keys = [f"{x}[{key!r}]" for x, held in dicts for key in held if isinstance(key, str)]
+        lists = [x for x in texts if self.kind(texts[x])[0] == "list"][:MOST_LISTS]
+        entries = [(x, f"{x}[{step}]") for x in lists for step in self.steps]
+        unread = {entry for x, entry in entries if not any(text.startswith(f"{x}[") for text in texts)}
+        self.unused = (names_of_variables(definition) - loads) | (set(keys) - texts.keys()) | unread
+        operands = list((texts | {x: template(x) for x in (*keys, *(entry for _, entry in entries))}).values())
         # values: all floating-point operands. operands: the first MOST_OPERANDS of these, unused ones first. lengths:
         # operands with axes, for len(X), plain names first.
         self.values = [x for x in operands if self.shape(x) is not None]
@@ -166,7 +166,7 @@ class Edits:
                     yield from self.edit_block(parent, field, value)
                 children = enumerate(value) if isinstance(value, list) else [(None, value)]
                 for index, child in children:
-                    if may_be_edited(child) and id(child) not in self.fixed:
+                    if may_be_edited(child):
                         pending.append((child, penalty))
                         for rank, new in self.instead_of(child, parent, field):
                             yield Edit(parent, field, index, new, rank + penalty)
@@ -366,8 +366,6 @@ class Edits:
     def edit_block(self, parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
         """Yield a block without one of its statements, and with neighbours exchanged."""
         for i, statement in enumerate(block):
-            if id(statement) in self.fixed:
-                continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
                 yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):

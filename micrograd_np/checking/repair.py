@@ -29,7 +29,7 @@ from .edits import Edits
 from .recordable import codes_in
 from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, path_to, tree_of
+from .syntax import Edit, has_endless_loop, operands_of, path_to, tree_of
 
 Array = Any
 BUDGET = 12.0  # seconds of processor time, after which a search ends
@@ -152,14 +152,11 @@ class Source:
 
     def edits(self, pair: Pair) -> Iterator[Edit]:
         """Yield the edits; what the forward pass computes with may be missing in the backward pass."""
-        operands, fixed = operands_of(self.definition), set[int]()
+        operands = operands_of(self.definition)
         forward = getattr(pair.forward, "__func__", pair.forward)
-        if self.function is forward:
-            fixed = leading_to_loss(self.definition)
-        elif isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
+        if self.function is not forward and isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
             operands += operands_of(tree.body[0].body[0])
-        unique = {ast.unparse(x): x for x in operands}
-        return Edits(self.definition, list(unique.values()), fixed, self.variables).ranked()
+        return Edits(self.definition, operands, self.variables).ranked()
 
 
 Others = Callable[[], Sequence[Data]]

@@ -40,7 +40,7 @@ class Script(Source):
         """
         arrays = (x for x in self.variables.values() if isinstance(x, np.ndarray | Tensor))
         sizes = {n for x in arrays for n in x.shape if n > 1}
-        edits = Edits(self.definition, self.operands, set(), self.variables)
+        edits = Edits(self.definition, self.operands, self.variables)
         edits.counts = edits.lengths = []
         edits.values, edits.operands = (
             [x for x in each if edits.shape(x) != () or not is_size(x, self.variables, sizes)]

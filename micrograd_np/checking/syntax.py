@@ -8,7 +8,7 @@ import functools
 import linecache
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from types import CodeType
@@ -69,32 +69,14 @@ def operands_of(definition: Node) -> list[Node]:
     return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
 
 
-def leading_to_loss(definition: Node) -> set[int]:
-    """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
-    returns = [node for node in ast.walk(definition) if isinstance(node, ast.Return)]
-    returned = [getattr(node.value, "elts", [node.value])[0] for node in returns]
-    every = assignments(definition)
-    names = {name for x in returned for name in names_of_variables(x)}
-    needed = closure(names, [(written_to, read) for _, written_to, read in every])
-    return {id(node) for node, written_to, _ in every if written_to & needed}
-
-
 def names_made_of(names: set[str], definition: Node) -> set[str]:
     """Return some variables, and those that are computed from them."""
-    return closure(names, [(read, written_to) for _, written_to, read in assignments(definition)])
-
-
-def assignments(definition: Node) -> list[tuple[Node, set[str], set[str]]]:
-    """Return the assignments, each with the variables that it writes to and reads."""
-    found: list[tuple[Node, list[Node]]] = [(node, targets_of(node)) for node in ast.walk(definition)]
-    # Not all names: `loss, dw = 0.0, np.zeros(3)` writes to dw, too.
-    return [(node, {base_of(x) for x in targets}, names_of_variables(node.value)) for node, targets in found if targets]
-
-
-def closure(names: set[str], steps: Sequence[tuple[set[str], set[str]]]) -> set[str]:
-    """Return some names, and all that steps from some names to others lead to."""
     found = set(names)
-    while more := {name for start, end in steps if start & found for name in end} - found:
+    steps = [
+        (names_of_variables(node.value), targets) for node in ast.walk(definition) if (targets := targets_of(node))
+    ]
+    # Not all names of a target: `x[i]` writes to x alone.
+    while more := {base_of(x) for read, targets in steps if read & found for x in targets} - found:
         found |= more
     return found
 
@@ -147,21 +129,6 @@ def is_term(parent: Node, field: str) -> bool:
     if isinstance(parent, ast.BinOp):
         return isinstance(parent.op, ast.Add | ast.Sub) or field == "left"
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
-
-
-def unread_entries(definition: Node, variables: Mapping[str, Any], steps: Collection[str]) -> Iterator[str]:
-    """Yield the texts of entries that are never read: of dicts like `cache["h"]`, and of lists that are only made."""
-    every = list(ast.walk(definition))
-    loads = Counter(x.id for x in every if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
-    for name, count in loads.items():
-        parts = [x for x in every if getattr(getattr(x, "value", None), "id", "") == name]
-        keys = [x.slice.value for x in parts if isinstance(x, ast.Subscript) and isinstance(x.slice, ast.Constant)]
-        if count != len(keys) + sum(getattr(x, "attr", "") == "append" for x in parts):
-            continue
-        if isinstance(held := variables.get(name), dict):
-            yield from (f"{name}[{key!r}]" for key in held if isinstance(key, str) and key not in keys)
-        elif isinstance(held, list) and not keys:
-            yield from (f"{name}[{step}]" for step in steps)
 
 
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:

@@ -905,7 +905,7 @@ def test_a_constant_is_told_from_a_number_that_is_equal_to_it(forward, backward,
 
 def test_a_list_is_no_array_of_numbers():
     place = ast.parse("def f(hs): return hs").body[0]
-    edits = Edits(place, [], set(), {"hs": [1.0, 2.0]})
+    edits = Edits(place, [], {"hs": [1.0, 2.0]})
     assert edits.shape(ast.parse("hs", mode="eval").body) is None
 
 
