@@ -10,7 +10,7 @@ import ast
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations, combinations_with_replacement, pairwise, product
 from typing import Any
@@ -75,13 +75,15 @@ JOINED_BY_AXES = (
 
 
 class Edits:
-    """The edits of a function's statements and expressions.
+    """The edits of a function's statements and expressions, except in nodes whose id is in `fixed`.
 
     The likelier an edit, the lower its rank: first what changes one sign, operator, axis or index.
     """
 
-    def __init__(self, definition: Node, operands: Sequence[Node], variables: Mapping[str, Any]) -> None:
-        self.definition, self.variables = definition, variables
+    def __init__(
+        self, definition: Node, operands: Sequence[Node], variables: Mapping[str, Any], fixed: Collection[int] = ()
+    ) -> None:
+        self.definition, self.variables, self.fixed = definition, variables, fixed
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # what `kind` found
         every = list(ast.walk(definition))
         loads = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
@@ -164,12 +166,13 @@ class Edits:
                     continue
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.edit_block(parent, field, value)
-                children = enumerate(value) if isinstance(value, list) else [(None, value)]
-                for index, child in children:
-                    if may_be_edited(child):
+                place: Any = value if isinstance(value, list) else vars(parent)
+                for key in range(len(value)) if isinstance(value, list) else [field]:
+                    child = place[key]
+                    if may_be_edited(child) and id(child) not in self.fixed:
                         pending.append((child, penalty))
                         for rank, new in self.instead_of(child, parent, field):
-                            yield Edit(parent, field, index, new, rank + penalty)
+                            yield Edit(parent, place, key, new, rank + penalty)
 
     def instead_of(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield what may stand in the place of a node, each with a rank."""
@@ -366,10 +369,12 @@ class Edits:
     def edit_block(self, parent: Node, field: str, block: list[Node]) -> Iterator[Edit]:
         """Yield a block without one of its statements, and with neighbours exchanged."""
         for i, statement in enumerate(block):
+            if id(statement) in self.fixed:
+                continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
-                yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
+                yield Edit(parent, vars(parent), field, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
-                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
+                yield Edit(parent, vars(parent), field, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
 def joined(

@@ -29,7 +29,7 @@ from .edits import Edits
 from .recordable import codes_in
 from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, has_endless_loop, operands_of, path_to, tree_of
+from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, path_to, tree_of
 
 Array = Any
 BUDGET = 12.0  # seconds of processor time, after which a search ends
@@ -135,11 +135,11 @@ class Source:
             # Lists come last: what they hold may be edited, too.
             for number, edit in sorted(enumerate(edits), key=lambda pair: isinstance(pair[1].old, list)):
                 done.append((edit, edit.old))
-                edit.put(choice(number, edit))
+                edit.place[edit.key] = choice(number, edit)
             code = code_from(self.tree, self.function)
         finally:
             for edit, old in reversed(done):
-                edit.put(old)
+                edit.place[edit.key] = old
 
         def choose(number: int) -> None:
             self.function.__globals__[CHOICE] = number
@@ -152,11 +152,13 @@ class Source:
 
     def edits(self, pair: Pair) -> Iterator[Edit]:
         """Yield the edits; what the forward pass computes with may be missing in the backward pass."""
-        operands = operands_of(self.definition)
+        operands, fixed = operands_of(self.definition), set[int]()
         forward = getattr(pair.forward, "__func__", pair.forward)
-        if self.function is not forward and isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
+        if self.function is forward:
+            fixed = leading_to_loss(self.definition)
+        elif isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
             operands += operands_of(tree.body[0].body[0])
-        return Edits(self.definition, operands, self.variables).ranked()
+        return Edits(self.definition, operands, self.variables, fixed).ranked()
 
 
 Others = Callable[[], Sequence[Data]]
@@ -386,7 +388,7 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
         if isinstance(node, ast.stmt):
             break
     before = ast.unparse(shown)
-    edit.put(edit.new)
+    edit.place[edit.key] = edit.new
     after = ast.unparse(edit.new if shown is old else shown)
-    edit.put(old)
+    edit.place[edit.key] = old
     return f"`{before}` should be `{after}`, {file}:{line}"

@@ -8,7 +8,7 @@ import functools
 import linecache
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from types import CodeType
@@ -69,14 +69,32 @@ def operands_of(definition: Node) -> list[Node]:
     return [ast.parse(text, mode="eval").body for text, _ in found.most_common()]
 
 
+def leading_to_loss(definition: Node) -> set[int]:
+    """Return the ids of the statements that compute the first returned value, the loss; these may not be edited."""
+    returns = [node for node in ast.walk(definition) if isinstance(node, ast.Return)]
+    returned = [getattr(node.value, "elts", [node.value])[0] for node in returns]
+    every = assignments(definition)
+    names = {name for x in returned for name in names_of_variables(x)}
+    needed = closure(names, [(written_to, read) for _, written_to, read in every])
+    return {id(node) for node, written_to, _ in every if written_to & needed}
+
+
 def names_made_of(names: set[str], definition: Node) -> set[str]:
     """Return some variables, and those that are computed from them."""
+    return closure(names, [(read, written_to) for _, written_to, read in assignments(definition)])
+
+
+def assignments(definition: Node) -> list[tuple[Node, set[str], set[str]]]:
+    """Return the assignments, each with the variables that it writes to and reads."""
+    found: list[tuple[Node, list[Node]]] = [(node, targets_of(node)) for node in ast.walk(definition)]
+    # Not all names: `loss, dw = 0.0, np.zeros(3)` writes to dw, too.
+    return [(node, {base_of(x) for x in targets}, names_of_variables(node.value)) for node, targets in found if targets]
+
+
+def closure(names: set[str], steps: Sequence[tuple[set[str], set[str]]]) -> set[str]:
+    """Return some names, and all that steps from some names to others lead to."""
     found = set(names)
-    steps = [
-        (names_of_variables(node.value), targets) for node in ast.walk(definition) if (targets := targets_of(node))
-    ]
-    # Not all names of a target: `x[i]` writes to x alone.
-    while more := {base_of(x) for read, targets in steps if read & found for x in targets} - found:
+    while more := {name for start, end in steps if start & found for name in end} - found:
         found |= more
     return found
 
@@ -299,11 +317,14 @@ def every_node(tree: Node) -> Iterator[Node]:
 
 @dataclass
 class Edit:
-    """Put another node into `parent.field` (or `parent.field[index]`); for a block, put another list of statements."""
+    """Put another node into a place: `place[key]` is a field of the parent, or an entry of a field that is a list.
+
+    For a block, old and new are lists of statements.
+    """
 
     parent: Node
-    field: str
-    index: int | None
+    place: Any
+    key: Any
     made: Node | Callable[[], Node]  # the new node, or what makes it: most edits are never tried
     rank: int
 
@@ -313,8 +334,7 @@ class Edit:
 
     @property
     def old(self) -> Node:
-        value = getattr(self.parent, self.field)
-        return value if self.index is None else value[self.index]
+        return self.place[self.key]
 
     @property
     def line(self) -> int:
@@ -331,9 +351,3 @@ class Edit:
         """True if the old or the new node has a constant, or the new one reads a size."""
         of_numbers = (isinstance(x, ast.Constant) for x in (*every_node(self.old), *every_node(self.new)))
         return self.reads_size or any(of_numbers)
-
-    def put(self, node: Node) -> None:
-        if self.index is None:
-            setattr(self.parent, self.field, node)
-        else:
-            getattr(self.parent, self.field)[self.index] = node
