@@ -352,7 +352,7 @@ class Edits:
         if any(kind in ("i", "u") and shape for kind, shape in known) or ("", ()) in known:
             array, sign = ast.unparse(target.value), "-" if isinstance(getattr(node, "op", None), ast.Sub) else ""
             text = ast.unparse(target)[len(array) + 1 : -1]
-            text = f"np.s_[{text}]" if ":" in text else text
+            text = f"np.s_[{text}]" if any(isinstance(x, ast.Slice) for x in parts) else text
             yield 0, ast.Expr(written(f"np.add.at({array}, {text}, {sign}X)", node.value))
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and not isinstance(target, ast.Tuple):
             reads_itself = isinstance(target, ast.Name) and target.id in names_of_variables(node.value)  # g = g + h

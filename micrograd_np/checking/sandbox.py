@@ -14,7 +14,7 @@ import functools
 import itertools
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -32,20 +32,16 @@ MOST_ROWS = 5_000  # the longest axis with which edits are tried: X @ X.T may be
 SAFE = (np.generic, np.dtype, np.ufunc, type(np.s_), Primitive)
 EXACT = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}  # no classes made of these
 ENDLESS = {itertools.count, itertools.cycle, itertools.repeat}  # a loop over these may never end
-# Of these modules a copy sees all public names; of NumPy and its parts only what `computes`.
+# Of these modules a copy sees all public names; of NumPy only what `computes`.
 WHOLE = """
     math cmath operator itertools functools collections copy typing dataclasses
     numpy.fft numpy.linalg scipy.special scipy.linalg scipy.stats scipy.signal scipy.ndimage
 """.split()
 MODULES = {"numpy", "numpy.linalg", "numpy.fft", "scipy", "micrograd_np", *WHOLE}
-# NumPy's functions that compute, beside ufuncs and those that have a row.
-NUMPY = """
-    apply_along_axis arange array asanyarray asarray ascontiguousarray asfortranarray bincount broadcast_shapes convolve
-    copyto corrcoef correlate cov diag_indices empty errstate eye fill_diagonal finfo fromfunction fromiter full
-    geomspace gradient histogram identity iinfo indices insert interp intersect1d isscalar issubdtype ix_ lexsort
-    linspace logspace ndenumerate ndindex ndarray nanmedian nanquantile ones piecewise place polyval promote_types put
-    put_along_axis putmask ravel_multi_index resize result_type setdiff1d tri tril_indices triu_indices union1d unique
-    unravel_index vander vectorize zeros
+# What does more than compute, among NumPy's functions: it uses files, other memory, or NumPy's settings.
+NOT_NUMPY = """
+    fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed DataSource from_dlpack
+    frombuffer get_include info printoptions set_printoptions setbufsize seterr seterrcall show_config show_runtime test
 """.split()
 BUILTINS = """
     abs all any bool dict divmod enumerate filter float frozenset getattr hasattr int isinstance issubclass iter len
@@ -82,15 +78,15 @@ class Library:
 
 def computes(value: Any) -> bool:
     """Return whether a value is a number, or a function or class that only computes."""
-    if type(value) in EXACT or isinstance(value, SAFE):
+    if type(value) in EXACT or isinstance(value, SAFE) or (isinstance(value, type) and issubclass(value, SAFE)):
         return True
-    if not callable(value) or isinstance(value, MethodType) or getattr(value, "__hash__", None) is None:
+    if not callable(value) or isinstance(value, MethodType) or not isinstance(value, Hashable):
         return False
-    if value in KNOWN or value in BY_FUNCTION or (isinstance(value, type) and issubclass(value, SAFE)):
+    if value in KNOWN or value in BY_FUNCTION:
         return True
     name, home = getattr(value, "__name__", ""), (getattr(value, "__module__", None) or "").lstrip("_")
     of_whole = any(f"{home}.".startswith(f"{module}.") for module in WHOLE)
-    return (of_whole and value not in ENDLESS) or (name in NUMPY and getattr(np, name, None) is value)
+    return (of_whole and value not in ENDLESS) or (name not in NOT_NUMPY and getattr(np, name, None) is value)
 
 
 def not_written(make: Any) -> Any:
