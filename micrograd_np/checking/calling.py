@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentError, ArgumentTypeError
-from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
+from .binding import ALL, CACHES, MOST_WAYS, Way, arguments_of, is_seed, seed_names, ways
 from .by_hand import ByHand, Functions, called
 from .flat_function import is_float, parameter_names, plain
 from .slots import Slot, changed_arrays, entries_of, float_copies, follow, stored_result
@@ -145,13 +145,13 @@ class Pair(Functions):
         counts = [(len(outputs), len(cache))]
         if isinstance(result, tuple) and not self.is_nested(result):
             counts = [(count, len(result) - count) for count in self.outputs_of(result)]
-        known = [Known(len(self.inputs), *count, scalar) for count in counts]
-        found = [ways(names, own, each) for each in known]
+        known = [arguments_of(len(self.inputs), *count) for count in counts]
+        found = [ways(names, own, each, scalar) for each in known]
         parameters = inspect.signature(self.backward).parameters.values()
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
-            seeds = known[0].seeds if names or not scalar else []
-            values = [each for each in (known[0].every("cache"), known[0].every("inputs")) if each]
-            found.insert(0, [Way((*seeds, *each), known[0].outputs) for each in values])
+            seeds = known[0]["seed"] if names or not scalar else []
+            values = [each for each in (known[0]["cache"], known[0]["inputs"]) if each]
+            found.insert(0, [Way((*seeds, *each), counts[0][0]) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
         raise ArgumentTypeError(
@@ -209,10 +209,7 @@ class Pair(Functions):
     def given(self, way: Way, result: Any, cotangents: Sequence[Array]) -> list[Any]:
         """Return the arguments of backward."""
         outputs, cache = self.split(result)
-        fresh = [np.array(g) for g in cotangents]
-        # A forward pass that returns a Python float gets a Python float back.
-        if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
-            fresh = [fresh[0].item()]
+        fresh = [np.array(g)[()] for g in cotangents]  # a number, for an output that is one
         values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
         together = flatten(result[0])[1](fresh) if self.is_nested(result) else tuple(fresh)
         return [together if i == ALL else values[kind][i] for kind, i in way.arguments]

@@ -200,7 +200,6 @@ class Edits:
                     yield 1 if isinstance(x, ast.Name | ast.Attribute) else 3, length
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.is_integer(node):
-            yield from ((1, part) for part in (node.left, node.right))
             yield from ((2, written(form, node)) for form in ("X + 1", "X - 1"))
         if isinstance(node, ast.Name) and self.is_integer(node):
             yield from ((2, written("X - Y", node, x)) for x in self.integers if x.id != node.id and self.is_integer(x))

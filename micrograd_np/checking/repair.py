@@ -220,11 +220,6 @@ class Trial:
             if self.here.rows[name].fits
         )
 
-    @property
-    def best(self) -> tuple[int, int, int]:
-        """The score of an edit that cannot be better."""
-        return len(self.here.broken), len(self.data[1]), len(self.data[2])
-
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
         others = [data for data in self.data[0] if data.is_defined]
@@ -271,7 +266,7 @@ def search(trial: Trial, sources: Sequence[Source], share: float) -> tuple[str, 
             break
         if not fits:
             continue
-        sizes = trial.data[1]
+        _, sizes, deciding = trial.data
         with source.edited([edit]) as choose:
             choose(0)
             mended = trial.mended()
@@ -282,7 +277,8 @@ def search(trial: Trial, sources: Sequence[Source], share: float) -> tuple[str, 
             file = os.path.basename(source.function.__code__.co_filename)
             found = edit_in_words(edit, source.definition, file), [label for label in rows if label in mended]
             deadline = min(deadline, time.thread_time() + BETTER)
-            if (best := score) >= trial.best:
+            best = score
+            if best >= (len(trial.here.broken), len(sizes), len(deciding)):
                 break
     return found
 
@@ -378,17 +374,17 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
             return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
         i = next(i for i, statement in enumerate(old) if statement is not edit.new[i])
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
-    shown, line = old, getattr(old, "lineno", definition.lineno)
+    shown = old
     # Show the edit inside the largest expression around it that still reads as one line.
     for node in reversed(path_to(definition, old)[:-1]):
-        size = len(ast.unparse(node))
-        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):
+        too_long = len(ast.unparse(node)) > (LONG if shown is old else SHORT)
+        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or too_long:
             break
-        shown, line = node, getattr(node, "lineno", line)
+        shown = node
         if isinstance(node, ast.stmt):
             break
     before = ast.unparse(shown)
     edit.place[edit.key] = edit.new
     after = ast.unparse(edit.new if shown is old else shown)
     edit.place[edit.key] = old
-    return f"`{before}` should be `{after}`, {file}:{line}"
+    return f"`{before}` should be `{after}`, {file}:{getattr(shown, 'lineno', edit.line)}"

@@ -29,7 +29,7 @@ from .recordable import codes_in
 
 MOST_STEPS = 1_000_000  # of a `range`: an edited loop must end
 MOST_ROWS = 5_000  # the longest axis with which edits are tried: X @ X.T may be one of them
-SAFE = (np.generic, np.dtype, np.ufunc, type(np.s_), Primitive)
+SAFE = (np.generic, np.dtype, np.ufunc, Primitive, *map(type, (np.s_, np.r_, np.c_, np.mgrid, np.ogrid)))
 EXACT = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}  # no classes made of these
 ENDLESS = {itertools.count, itertools.cycle, itertools.repeat}  # a loop over these may never end
 # Of these modules a copy sees all public names; of NumPy only what `computes`.

@@ -22,7 +22,7 @@ from .claims import GIVEN, WRONG, Closeness, Row
 from .edits import Edits
 from .repair import Data, Source, Trial, search, watched
 from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox
-from .syntax import Edit, has_endless_loop, names_of_variables, operands_of, tree_of
+from .syntax import Edit, every_node, has_endless_loop, names_of_variables, operands_of, tree_of
 
 Array = Any
 
@@ -48,9 +48,8 @@ class Script(Source):
         )
         for edit in edits.ranked():
             is_number = isinstance(edit.old, ast.Constant) and not isinstance(edit.parent, ast.Subscript)
-            new = edit.new if isinstance(edit.old, ast.expr) and not isinstance(edit.old, ast.Compare) else None
-            compares = isinstance(new, ast.AST) and any(isinstance(x, ast.Compare) for x in ast.walk(new))
-            more = edits.shape(edit.old) == () and count_numbers(edit.new) > count_numbers(edit.old)
+            compares = count(ast.Compare, edit.new) > count(ast.Compare, edit.old)
+            more = edits.shape(edit.old) == () and count(ast.Constant, edit.new) > count(ast.Constant, edit.old)
             if not is_number and not compares and not more:
                 yield edit
 
@@ -96,8 +95,8 @@ def repair_script(
     return search(trial, [Script(function, module, variables, operands)], share)
 
 
-def count_numbers(node: Any) -> int:
-    return sum(isinstance(x, ast.Constant) for x in ast.walk(node))
+def count(kind: Any, node: Any) -> int:
+    return sum(isinstance(x, kind) for x in every_node(node))
 
 
 def is_size(operand: Any, variables: Mapping[str, Any], sizes: set[int]) -> bool:
