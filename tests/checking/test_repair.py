@@ -1400,6 +1400,33 @@ def test_the_statements_of_a_cell_are_one_script(tmp_path):
     assert line in names["report"].headline()
 
 
+CELL = """
+import numpy as np
+import micrograd_np as mg
+
+def cubes(x):
+    out = np.zeros(3)
+    for i in range(3):
+        out[i] = x[i] ** 3
+    return out
+
+def cubes_backward(dout, x):
+    return 2 * dout * x**2
+
+report = mg.verify(cubes, cubes_backward, np.array([0.3, 0.5, 0.9]))
+"""
+
+
+def test_a_function_of_a_cell_is_recorded(tmp_path):
+    """Compiled by itself, a function calls np.zeros in another way: np is not known as a module."""
+    (tmp_path / "cell.py").write_text(CELL)
+    names = {"__name__": "__main__"}
+    for statement in ast.parse(CELL).body:
+        exec(compile(ast.Module([statement], []), str(tmp_path / "cell.py"), "exec"), names)
+    assert "`return 2 * dout * x ** 2` should be `return 3 * dout * x ** 2`" in names["report"].headline()
+    assert "could not be recorded" not in str(names["report"])
+
+
 def distances(x, w):
     w = mg.Tensor(w, requires_grad=True)
     d = x @ w
