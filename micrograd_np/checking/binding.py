@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 # Names for the gradient that a backward pass starts from, besides dout, dh, grad_h, ...
@@ -118,6 +119,7 @@ def is_output(name: str, given: dict[str, Argument]) -> bool:
     return name.lower() in (*OUTPUTS, *(match[2].lower() for match in seeds if match))
 
 
+@lru_cache(maxsize=16)
 def returned_names(function: Any) -> list[str]:
     """Return the names in the tuple that a function returns, as in `return dx, dw`; "" for other expressions."""
     with suppress(Exception):  # its source is not known

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -77,10 +76,6 @@ class Functions:
     def slots(self) -> list[Slot]:
         return [*self.floats, *self.state]
 
-    @cached_property
-    def returned_names(self) -> list[str]:
-        return returned_names(self.backward or self.forward)
-
     @property
     def apart(self) -> str:
         """A sentence if backward is a method, and forward is not one of the same object, whose copies are apart."""
@@ -104,8 +99,9 @@ class Functions:
                 found.setdefault(id(g) if isinstance(g, np.ndarray) else id(slot), (slot, g))
         return {slot: np.array(g) if isinstance(g, np.ndarray) else g for slot, g in found.values()}
 
-    def by_hand(self, returned: Any, kept: Mapping[Slot, Any]) -> list[ByHand]:
-        """Return the gradients by hand, those returned and those `kept` in attributes."""
+    def by_hand(self, returned: Any, owner: Any) -> list[ByHand]:
+        """Return the gradients by hand, those returned and those stored in attributes of the object."""
+        kept = self.stored_gradients(owner)
         if returned is None and not kept:
             function = self.backward or self.forward
             raise ArgumentTypeError(
@@ -179,7 +175,7 @@ class Functions:
         # Prefer inputs whose gradients have their names, as dw, and then those that are not named like data. The first
         # input counts as a parameter, as t in f(t), unless it is called x or data.
         natural = {slots[0].label} - {"x", "X", "data"}
-        named = [self.slot_of(name) for name in self.returned_names][-len(values) :]
+        named = [self.slot_of(name) for name in returned_names(self.backward or self.forward)][-len(values) :]
 
         def unlikely(slots: Sequence[Slot]) -> tuple[int, int]:
             like_data = sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in slots)

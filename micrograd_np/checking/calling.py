@@ -178,9 +178,7 @@ class Pair(Functions):
             self.output, cotangents = values[0], self.cotangents(values, scale)
             if self.backward is None:
                 one = returned[0] if len(returned) == 1 else returned
-                return Played(
-                    values, [np.ones(values[0].shape)], self.by_hand(one, self.stored_gradients(owner)), False
-                )
+                return Played(values, [np.ones(values[0].shape)], self.by_hand(one, owner), False)
             way = self.ways[self.way]
             if not way.seeded and not scalar and self.gradient is None:
                 if owner is not None:
@@ -204,7 +202,7 @@ class Pair(Functions):
                 continue
             if scale == 1 and not again:  # with a scale of 0 or -4, other arrays may change
                 self.written = changed_arrays(before, float_copies(owner))
-            return Played(values, cotangents, self.by_hand(returned, self.stored_gradients(owner)), way.seeded)
+            return Played(values, cotangents, self.by_hand(returned, owner), way.seeded)
 
     def given(self, way: Way, result: Any, cotangents: Sequence[Array]) -> list[Any]:
         """Return the arguments of backward."""
