@@ -29,7 +29,7 @@ from .edits import Edits
 from .recordable import codes_in
 from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, path_to, tree_of
+from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, tree_of
 
 Array = Any
 BUDGET = 12.0  # seconds of processor time, after which a search ends
@@ -375,8 +375,9 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
         i = next(i for i, statement in enumerate(old) if statement is not edit.new[i])
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
     shown = old
+    around = [node for node in ast.walk(definition) if any(x is old for x in ast.walk(node))]
     # Show the edit inside the largest expression around it that still reads as one line.
-    for node in reversed(path_to(definition, old)[:-1]):
+    for node in reversed(around[:-1]):
         too_long = len(ast.unparse(node)) > (LONG if shown is old else SHORT)
         if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or too_long:
             break

@@ -116,16 +116,6 @@ def base_of(node: Node) -> str:
     return getattr(node, "id", "")
 
 
-def path_to(root: Node, wanted: Node) -> list[Node]:
-    """Return the nodes from the root down to one."""
-    for child in ast.iter_child_nodes(root):
-        if child is wanted:
-            return [root, child]
-        if below := path_to(child, wanted):
-            return [root, *below]
-    return []
-
-
 def is_value(node: Node, parent: Node, field: str) -> bool:
     """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
     is_function_or_index = field in ("func", "slice", "lower", "upper", "step") or isinstance(parent, ast.For)
