@@ -173,6 +173,8 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
         yield 0, node.operand
     elif kind is ast.Compare and len(node.ops) == 1:
         yield from ((0, replaced(node, ops=[op])) for op in other_operators(node.ops[0]))
+        sides = node.left, node.comparators[0]
+        yield from ((1, written(form, *sides)) for form in ("np.minimum(X, Y)", "np.maximum(X, Y)"))
     elif kind is ast.Constant and type(node.value) is bool:
         yield 0, ast.Constant(not node.value)
     elif kind is ast.Constant and type(node.value) in (int, float):
