@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 # Names for the gradient that a backward pass starts from, besides dout, dh, grad_h, ...
@@ -19,6 +20,7 @@ OUTPUTS = ("a", "h", "out", "output", "p", "probs", "result", "s", "y", "y_hat",
 MOST_WAYS = 4
 
 Argument = tuple[str, int]  # "seed", "inputs", "cache" or "outputs", and which; the seed ALL is all of them in one
+Known = dict[str, list[Argument]]  # the arguments that there are, by kind
 ALL = -1
 
 
@@ -46,48 +48,42 @@ def seed_names(names: Sequence[str], own: Sequence[str]) -> list[str]:
     return list(names[:first]) or others
 
 
-class Known(NamedTuple):
-    """The numbers of values to give, and whether there is only one scalar output.
+def arguments_of(inputs: int, outputs: int, cache: int) -> Known:
+    """Return the arguments that there are, for these numbers of values."""
+    counts = {"inputs": inputs, "outputs": outputs, "seed": outputs, "cache": cache}
+    return {kind: [(kind, i) for i in range(count)] for kind, count in counts.items()}
 
-    Of one scalar backward may take no gradient.
+
+def ways(names: Sequence[str], own: Sequence[str], known: Known, scalar: bool) -> list[Way]:
+    """Return the ways to call backward, the likeliest first; `names` and `own` are its and forward's parameters.
+
+    Of one scalar output, backward may take no gradient.
     """
-
-    inputs: int
-    outputs: int
-    cache: int
-    scalar: bool
-
-    @property
-    def seeds(self) -> list[Argument]:
-        return [("seed", i) for i in range(self.outputs)]
-
-    def every(self, kind: str) -> list[Argument]:
-        return [(kind, i) for i in range(getattr(self, kind))]
-
-
-def ways(names: Sequence[str], own: Sequence[str], known: Known) -> list[Way]:
-    """Return the ways to call backward, the likeliest first; `names` and `own` are its and forward's parameters."""
+    outputs = len(known["outputs"])
     if not names:
-        return [Way((), known.outputs)]
+        return [Way((), outputs)]
     wanted = seed_names(names, own)
     readings = [wanted] if wanted[:1] in ([], [names[0]]) else [wanted, []]
-    if known.cache and known.scalar:  # d in backward(x, d) may be a distance
+    if known["cache"] and scalar:  # d in backward(x, d) may be a distance
         readings.reverse()
     found: list[Way] = []
     for seeded in readings:
-        seeds = [("seed", ALL)] if known.outputs > 1 and len(seeded) == 1 else known.seeds
+        seeds = [("seed", ALL)] if outputs > 1 and len(seeded) == 1 else known["seed"]
         given = dict(zip(seeded, seeds, strict=False))
         named = by_name(names, own, given, known)
-        every = [{**named, **rest} for rest in remaining(names, named, seeds, known)]
-        every += [{**given, **rest} for rest in remaining(names, given, seeds, known)[:1]]  # whatever the names say
-        found += [Way(tuple(way[name] for name in names), known.outputs) for way in every]
+        every = [{**named, **rest} for rest in remaining(names, named, seeds, known, scalar)]
+        every += [
+            {**given, **rest} for rest in remaining(names, given, seeds, known, scalar)[:1]
+        ]  # whatever the names say
+        found += [Way(tuple(way[name] for name in names), outputs) for way in every]
     return found
 
 
 def by_name(names: Sequence[str], own: Sequence[str], given: dict[str, Argument], known: Known) -> dict[str, Argument]:
     """Return what the parameters are given whose names are those of inputs, with `given`, which others are given."""
-    found = {name: ("inputs", own.index(name)) for name in names if name in own[: known.inputs]} | given
-    lower = [name.lower() for name in own[: known.inputs]]
+    own = own[: len(known["inputs"])]
+    found = {name: ("inputs", own.index(name)) for name in names if name in own} | given
+    lower = [name.lower() for name in own]
     for name in names:  # W for w
         if name not in found and lower.count(name.lower()) == 1 and not is_output(name, given):
             like = ("inputs", lower.index(name.lower()))
@@ -96,14 +92,14 @@ def by_name(names: Sequence[str], own: Sequence[str], given: dict[str, Argument]
 
 
 def remaining(
-    names: Sequence[str], given: dict[str, Argument], seeds: Sequence[Argument], known: Known
+    names: Sequence[str], given: dict[str, Argument], seeds: Sequence[Argument], known: Known, scalar: bool
 ) -> list[dict[str, Argument]]:
     """Return what the parameters may be given that no name tells, the likeliest first."""
     rest = [name for name in names if name not in given]
     if not rest:
         return [{}]
-    left = [each for each in known.every("inputs") if each not in given.values()]
-    kept, made = known.every("cache"), known.every("outputs")
+    left = [each for each in known["inputs"] if each not in given.values()]
+    kept, made = known["cache"], known["outputs"]
     if len(kept) == len(rest) and all(name.lower() in CACHES for name in rest):
         return [dict(zip(rest, kept, strict=True))]
     tells = all(is_output(name, given) for name in rest)
@@ -113,7 +109,7 @@ def remaining(
     choices += [made] if tells or not (left or kept) else []
     if not any(kind == "seed" for kind, _ in given.values()):
         first = [[*seeds, *kept], [*seeds, *left], [*seeds, *left, *kept], list(seeds)]
-        choices = [*choices, *first] if known.scalar or kept else [*first, *choices]
+        choices = [*choices, *first] if scalar or kept else [*first, *choices]
     return [dict(zip(rest, choice, strict=True)) for choice in choices if len(choice) == len(rest)]
 
 
@@ -123,6 +119,7 @@ def is_output(name: str, given: dict[str, Argument]) -> bool:
     return name.lower() in (*OUTPUTS, *(match[2].lower() for match in seeds if match))
 
 
+@lru_cache(maxsize=16)
 def returned_names(function: Any) -> list[str]:
     """Return the names in the tuple that a function returns, as in `return dx, dw`; "" for other expressions."""
     with suppress(Exception):  # its source is not known

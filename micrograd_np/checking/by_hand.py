@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cached_property
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -70,15 +69,12 @@ class Functions:
         self.floats = [Slot(label, np.array(plain(x)), (label,), i) for i, (x, label) in pairs if is_float(x)]
         self.state = list(state_slots(self.owner, set(labels)))
         own = [slot for slot in self.state if any(slot.value is x for x in self.leaves)]  # what is an input, too
-        self.known = {slot.label for slot in (*own, *gradients_among(self.owner, self.state))}
+        self.gradients = {slot.label for slot in gradients_among(self.owner, self.state)}
+        self.known = self.gradients | {slot.label for slot in own}
 
     @property
     def slots(self) -> list[Slot]:
         return [*self.floats, *self.state]
-
-    @cached_property
-    def returned_names(self) -> list[str]:
-        return returned_names(self.backward or self.forward)
 
     @property
     def apart(self) -> str:
@@ -103,8 +99,9 @@ class Functions:
                 found.setdefault(id(g) if isinstance(g, np.ndarray) else id(slot), (slot, g))
         return {slot: np.array(g) if isinstance(g, np.ndarray) else g for slot, g in found.values()}
 
-    def by_hand(self, returned: Any, kept: Mapping[Slot, Any]) -> list[ByHand]:
-        """Return the gradients by hand, those returned and those `kept` in attributes."""
+    def by_hand(self, returned: Any, owner: Any) -> list[ByHand]:
+        """Return the gradients by hand, those returned and those stored in attributes of the object."""
+        kept = self.stored_gradients(owner)
         if returned is None and not kept:
             function = self.backward or self.forward
             raise ArgumentTypeError(
@@ -178,7 +175,7 @@ class Functions:
         # Prefer inputs whose gradients have their names, as dw, and then those that are not named like data. The first
         # input counts as a parameter, as t in f(t), unless it is called x or data.
         natural = {slots[0].label} - {"x", "X", "data"}
-        named = [self.slot_of(name) for name in self.returned_names][-len(values) :]
+        named = [self.slot_of(name) for name in returned_names(self.backward or self.forward)][-len(values) :]
 
         def unlikely(slots: Sequence[Slot]) -> tuple[int, int]:
             like_data = sum(s.label.lower() in DATA_NAMES and s.label not in natural for s in slots)
@@ -212,7 +209,8 @@ class Functions:
                 f"such as d{name}, grad_{name} and {name}_grad."
             )
         if missed := self.missed(hand):
-            stored = [label for label, x in self.written.items() if self.is_stray(x, hand, missed)]
+            shapes = [slot.value.shape for slot in missed]
+            stored = [label for label, x in self.strays(hand).items() if x.shape in shapes]
             said.append(
                 f"{called(self.backward)} writes {', '.join(stored)}, which no name makes the gradient of "
                 f"{' or '.join(slot.label for slot in missed)}."
@@ -226,15 +224,13 @@ class Functions:
 
     def missed(self, hand: Sequence[ByHand]) -> list[Slot]:
         """Return the unmatched arrays for which backward wrote an array of their shape: it may be their gradient."""
-        return [
-            slot for slot in self.unmatched(hand) if any(self.is_stray(x, hand, [slot]) for x in self.written.values())
-        ]
+        shapes = [x.shape for x in self.strays(hand).values()]
+        return [slot for slot in self.unmatched(hand) if slot.value.shape in shapes]
 
-    def is_stray(self, x: Array, hand: Sequence[ByHand], slots: Sequence[Slot]) -> bool:
-        """Return whether backward wrote an array of a slot's shape that is not one of the gradients found."""
-        return any(x.shape == slot.value.shape for slot in slots) and not any(
-            np.array_equal(x, np.asarray(plain(h.values)), equal_nan=True) for h in hand
-        )
+    def strays(self, hand: Sequence[ByHand]) -> dict[str, Array]:
+        """Return the arrays that backward wrote, and that are none of the gradients found."""
+        found = [np.asarray(plain(h.values)) for h in hand]
+        return {k: x for k, x in self.written.items() if not any(np.array_equal(x, g, equal_nan=True) for g in found)}
 
 
 def check_inputs(forward: Function, inputs: Sequence[Any]) -> None:

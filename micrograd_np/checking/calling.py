@@ -15,10 +15,10 @@ import numpy as np
 
 from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentError, ArgumentTypeError
-from .binding import ALL, CACHES, MOST_WAYS, Known, Way, is_seed, seed_names, ways
+from .binding import ALL, CACHES, MOST_WAYS, Way, arguments_of, is_seed, seed_names, ways
 from .by_hand import ByHand, Functions, called
 from .flat_function import is_float, parameter_names, plain
-from .slots import Slot, changed_arrays, entries_of, float_copies, put, stored_result
+from .slots import Slot, changed_arrays, entries_of, float_copies, follow, stored_result
 
 Array = Any
 NAMED = (
@@ -56,17 +56,13 @@ class Pair(Functions):
 
         Return the result, the backward pass bound to the same copy of the object, and that copy.
         """
-        pair = [self.forward, self.backward]
-        owners = copied([f.__self__ if inspect.ismethod(f) else None for f in pair])
-        forward, backward = (
-            f if owner is None else types.MethodType(f.__func__, owner)  # type: ignore[union-attr]
-            for f, owner in zip(pair, owners, strict=True)
-        )
-        owner = owners[1] if owners[0] is None else owners[0]
         values = {slot: slot.value.copy() for slot in self.state if self.is_moved} | dict(replaced or {})
-        for slot, x in values.items():
-            for path in slot.paths if owner is not None else ():
-                put(owner, path, x)
+        # Gradients of an earlier call are set to 0, so that backward may add to them (+=).
+        values |= {slot: np.zeros_like(slot.value) for slot in self.state if slot.label in self.gradients}
+        # deepcopy takes these in the place of the object's own arrays.
+        held = {id(follow(self.owner, slot.paths[0])): x for slot, x in values.items() if slot.paths}
+        forward, backward = copied([self.forward, self.backward], held)
+        owner = next((f.__self__ for f in (forward, backward) if inspect.ismethod(f)), None)
         before = dict(entries_of(owner))
         result = form(forward)(*self.arguments(replaced))
         if result is None and owner is not None:
@@ -149,13 +145,13 @@ class Pair(Functions):
         counts = [(len(outputs), len(cache))]
         if isinstance(result, tuple) and not self.is_nested(result):
             counts = [(count, len(result) - count) for count in self.outputs_of(result)]
-        known = [Known(len(self.inputs), *count, scalar) for count in counts]
-        found = [ways(names, own, each) for each in known]
+        known = [arguments_of(len(self.inputs), *count) for count in counts]
+        found = [ways(names, own, each, scalar) for each in known]
         parameters = inspect.signature(self.backward).parameters.values()
         if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # backward(dout, *inputs)
-            seeds = known[0].seeds if names or not scalar else []
-            values = [each for each in (known[0].every("cache"), known[0].every("inputs")) if each]
-            found.insert(0, [Way((*seeds, *each), known[0].outputs) for each in values])
+            seeds = known[0]["seed"] if names or not scalar else []
+            values = [each for each in (known[0]["cache"], known[0]["inputs"]) if each]
+            found.insert(0, [Way((*seeds, *each), counts[0][0]) for each in values])
         if any(found):
             return list(dict.fromkeys(way for each in found for way in each))[:MOST_WAYS]
         raise ArgumentTypeError(
@@ -173,19 +169,17 @@ class Pair(Functions):
         first: Exception | None = None
         while True:
             result, backward, owner = self.run()
-            if self.backward is None:
-                outputs, returned = self.split(result)
-                values = [np.asarray(plain(x)) for x in outputs]
-                self.output = values[0]
-                one = returned[0] if len(returned) == 1 else returned
-                return Played(
-                    values, [np.ones(values[0].shape)], self.by_hand(one, self.stored_gradients(owner)), False
-                )
-            scalar = self.gradient is None and is_scalar(self.split(result)[0])
-            self.ways = (again and self.ways) or self.calls(result, scalar)
-            way = self.ways[self.way]
-            values = [np.asarray(plain(x)) for x in self.split(result)[0]]
+            outputs, returned = self.split(result)
+            scalar = self.gradient is None and len(outputs) == 1 and np.size(plain(outputs[0])) == 1
+            if self.backward is not None:
+                self.ways = (again and self.ways) or self.calls(result, scalar)
+                outputs = self.split(result)[0]
+            values = [np.asarray(plain(x)) for x in outputs]
             self.output, cotangents = values[0], self.cotangents(values, scale)
+            if self.backward is None:
+                one = returned[0] if len(returned) == 1 else returned
+                return Played(values, [np.ones(values[0].shape)], self.by_hand(one, owner), False)
+            way = self.ways[self.way]
             if not way.seeded and not scalar and self.gradient is None:
                 if owner is not None:
                     raise ArgumentError(
@@ -195,7 +189,7 @@ class Pair(Functions):
                         "gradient=dloss_doutput)."
                     )
                 cotangents = [np.ones(x.shape) for x in values]
-            before, old = {} if again else float_copies(owner), self.stored_gradients(owner)
+            before = {} if again else float_copies(owner)
             try:
                 returned = backward(*self.given(way, result, cotangents))
             except Exception as error:
@@ -208,21 +202,12 @@ class Pair(Functions):
                 continue
             if scale == 1 and not again:  # with a scale of 0 or -4, other arrays may change
                 self.written = changed_arrays(before, float_copies(owner))
-            kept = self.stored_gradients(owner)
-            if any(np.any(g) and rewritten(g, kept.get(slot)) for slot, g in old.items()):
-                # A second call tells a gradient that is added to (+=) from one that is overwritten.
-                with suppress(Exception):  # a backward pass that can run only once is taken as it is
-                    backward(*self.given(way, result, cotangents))
-                    kept = without_former(old, kept, self.stored_gradients(owner))
-            return Played(values, cotangents, self.by_hand(returned, kept), way.seeded)
+            return Played(values, cotangents, self.by_hand(returned, owner), way.seeded)
 
     def given(self, way: Way, result: Any, cotangents: Sequence[Array]) -> list[Any]:
         """Return the arguments of backward."""
         outputs, cache = self.split(result)
-        fresh = [np.array(g) for g in cotangents]
-        # A forward pass that returns a Python float gets a Python float back.
-        if len(outputs) == 1 and not hasattr(outputs[0], "shape") and fresh[0].size == 1:
-            fresh = [fresh[0].item()]
+        fresh = [np.array(g)[()] for g in cotangents]  # a number, for an output that is one
         values = {"inputs": self.arguments(), "cache": cache, "outputs": outputs, "seed": fresh}
         together = flatten(result[0])[1](fresh) if self.is_nested(result) else tuple(fresh)
         return [together if i == ALL else values[kind][i] for kind, i in way.arguments]
@@ -253,40 +238,23 @@ class Pair(Functions):
         return other
 
 
-def rewritten(old: Any, new: Any) -> bool:
-    return is_float(old) and np.shape(old) == np.shape(new) and not np.array_equal(old, new)
-
-
-def without_former(old: Mapping[Slot, Any], once: Mapping[Slot, Any], twice: Mapping[Slot, Any]) -> dict[Slot, Any]:
-    """Return stored gradients without what an earlier backward pass had left, where each call adds to it."""
-    found = dict(once)
-    for slot, g in old.items():
-        if rewritten(g, once.get(slot)) and np.allclose(
-            twice[slot] - once[slot], once[slot] - g, 1e-6, 1e-9 * np.max(np.abs(g))
-        ):
-            found[slot] = once[slot] - g
-    return found
-
-
-def is_scalar(outputs: Sequence[Any]) -> bool:
-    return len(outputs) == 1 and np.size(plain(outputs[0])) == 1
-
-
-def copied(owners: list[Any]) -> list[Any]:
-    """Return deep copies of the objects that two methods belong to; one object has one copy.
+def copied(functions: Sequence[Any], held: Mapping[int, Any]) -> list[Any]:
+    """Return methods bound to deep copies of their objects, and other functions; `held` has new values by old ids.
 
     An attribute that cannot be copied, such as a lock or a file, is shared. The arrays beside it are copied, or a run
     with other values would overwrite the user's own.
     """
+    owners = [f.__self__ if inspect.ismethod(f) else None for f in functions]
     try:
-        return copy.deepcopy(owners)
+        copies = copy.deepcopy(owners, dict(held))
     except Exception:
-        copies = {id(owner): copy.copy(owner) for owner in owners}
-    for made in copies.values():
-        for name, value in getattr(made, "__dict__", {}).items():
-            with suppress(Exception):
-                setattr(made, name, copy.deepcopy(value))
-    return [copies[id(owner)] for owner in owners]
+        shallow = {id(owner): copy.copy(owner) for owner in owners}
+        for made in shallow.values():
+            for name, value in getattr(made, "__dict__", {}).items():
+                with suppress(Exception):
+                    setattr(made, name, copy.deepcopy(value, dict(held)))
+        copies = [shallow[id(owner)] for owner in owners]
+    return [f if x is None else types.MethodType(f.__func__, x) for f, x in zip(functions, copies, strict=True)]
 
 
 def own_copy(x: Any) -> Any:

@@ -34,7 +34,6 @@ from .syntax import (
     replaced,
     targets_of,
     template,
-    unread_entries,
     written,
 )
 
@@ -82,21 +81,24 @@ class Edits:
     """
 
     def __init__(
-        self, definition: Node, operands: Sequence[Node], fixed: Collection[int], variables: Mapping[str, Any]
+        self, definition: Node, operands: Sequence[Node], variables: Mapping[str, Any], fixed: Collection[int] = ()
     ) -> None:
-        self.definition, self.fixed, self.variables = definition, fixed, variables
+        self.definition, self.variables, self.fixed = definition, variables, fixed
         self.known: dict[str, tuple[str, tuple[int, ...]]] = {}  # what `kind` found
         every = list(ast.walk(definition))
         loads = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
         loops = [node.target for node in every if isinstance(node, ast.For | ast.comprehension)]
         # The variables of loops.
         self.steps = {name: template(name) for target in loops for name in names_of_variables(target)}
-        # Variables and entries that are never read: their use may be what is missing.
-        entries = list(unread_entries(definition, variables, self.steps))
-        self.unused = {*(names_of_variables(definition) - loads), *entries}
-        lists = [ast.unparse(x) for x in operands if self.kind(x)[0] == "list"]
-        entries += [f"{x}[{step}]" for x in lists[:MOST_LISTS] for step in self.steps]
-        operands = list({ast.unparse(x): x for x in (*operands, *map(template, entries))}.values())
+        # Entries that are never read, of dicts and, in loops, of lists: like unread variables, they may be missing.
+        texts = {ast.unparse(x): x for x in operands}
+        dicts = [(x, variables[x]) for x in sorted(loads) if isinstance(variables.get(x), dict)]
+        keys = [f"{x}[{key!r}]" for x, held in dicts for key in held if isinstance(key, str)]
+        lists = [x for x in texts if self.kind(texts[x])[0] == "list"][:MOST_LISTS]
+        entries = [(x, f"{x}[{step}]") for x in lists for step in self.steps]
+        unread = {entry for x, entry in entries if not any(text.startswith(f"{x}[") for text in texts)}
+        self.unused = (names_of_variables(definition) - loads) | (set(keys) - texts.keys()) | unread
+        operands = list((texts | {x: template(x) for x in (*keys, *(entry for _, entry in entries))}).values())
         # values: all floating-point operands. operands: the first MOST_OPERANDS of these, unused ones first. lengths:
         # operands with axes, for len(X), plain names first.
         self.values = [x for x in operands if self.shape(x) is not None]
@@ -164,12 +166,13 @@ class Edits:
                     continue
                 if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                     yield from self.edit_block(parent, field, value)
-                children = enumerate(value) if isinstance(value, list) else [(None, value)]
-                for index, child in children:
+                place: Any = value if isinstance(value, list) else vars(parent)
+                for key in range(len(value)) if isinstance(value, list) else [field]:
+                    child = place[key]
                     if may_be_edited(child) and id(child) not in self.fixed:
                         pending.append((child, penalty))
                         for rank, new in self.instead_of(child, parent, field):
-                            yield Edit(parent, field, index, new, rank + penalty)
+                            yield Edit(parent, place, key, new, rank + penalty)
 
     def instead_of(self, node: Node, parent: Node, field: str) -> Iterator[tuple[int, Any]]:
         """Yield what may stand in the place of a node, each with a rank."""
@@ -197,7 +200,6 @@ class Edits:
                     yield 1 if isinstance(x, ast.Name | ast.Attribute) else 3, length
             yield from ((2, written("np.sum(X)", x)) for x in (*self.operands, *self.masks) if self.kind(x)[1])
         if isinstance(node, ast.BinOp) and self.is_integer(node):
-            yield from ((1, part) for part in (node.left, node.right))
             yield from ((2, written(form, node)) for form in ("X + 1", "X - 1"))
         if isinstance(node, ast.Name) and self.is_integer(node):
             yield from ((2, written("X - Y", node, x)) for x in self.integers if x.id != node.id and self.is_integer(x))
@@ -349,7 +351,7 @@ class Edits:
         if any(kind in ("i", "u") and shape for kind, shape in known) or ("", ()) in known:
             array, sign = ast.unparse(target.value), "-" if isinstance(getattr(node, "op", None), ast.Sub) else ""
             text = ast.unparse(target)[len(array) + 1 : -1]
-            text = f"np.s_[{text}]" if ":" in text else text
+            text = f"np.s_[{text}]" if any(isinstance(x, ast.Slice) for x in parts) else text
             yield 0, ast.Expr(written(f"np.add.at({array}, {text}, {sign}X)", node.value))
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and not isinstance(target, ast.Tuple):
             reads_itself = isinstance(target, ast.Name) and target.id in names_of_variables(node.value)  # g = g + h
@@ -369,9 +371,9 @@ class Edits:
             if id(statement) in self.fixed:
                 continue
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
-                yield Edit(parent, field, None, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
+                yield Edit(parent, vars(parent), field, block[:i] + block[i + 1 :] or [ast.Pass()], 0)
             if i + 1 < len(block) and not isinstance(block[i + 1], ast.Return):
-                yield Edit(parent, field, None, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
+                yield Edit(parent, vars(parent), field, [*block[:i], block[i + 1], statement, *block[i + 2 :]], 0)
 
 
 def joined(

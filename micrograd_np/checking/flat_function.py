@@ -168,10 +168,7 @@ class Problem:
                 found.append(f"The rule of {node.op.name} makes the first nan or inf: {spot(node)}")
             return pulled
 
-        with np.errstate(all="ignore"):
-            for output in self.outputs:
-                if output.requires_grad:
-                    backpropagate(output, np.ones_like(output._data), lambda node, g: None, pull)
+        self.jacobian(pull)
         return next(iter(found), None)
 
     def repeats(self) -> bool:

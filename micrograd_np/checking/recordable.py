@@ -10,11 +10,10 @@ import __future__
 
 import ast
 import copy
-import dis
-import inspect
+import linecache
 import math
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
@@ -62,38 +61,36 @@ def rewritten(code: CodeType, file: str) -> CodeType:
     return compile(ast.fix_missing_locations(make), code.co_filename, "exec")
 
 
-OPERATIONS = ("BINARY", "COMPARE", "UNARY", "CONTAINS", "IS", "BUILD", "STORE", "LOAD_FAST", "LOAD_DEREF", "LOAD_CONST")
-
-
 def definition_of(code: CodeType, *more: str) -> Any:
     """Return the source of a function, as the tree of a function `_make` of its free variables that returns it.
 
     Raises
     ------
-    ArgumentError, OSError, SyntaxError
+    ArgumentError, SyntaxError, StopIteration
         If the source is not known, or is not what the code was compiled from.
     """
-    lines, start = inspect.getsourcelines(code)
-    inside = lines[0][:1].isspace()
-    tree: Any = ast.parse("if 1:\n" * inside + "".join(lines))
-    ast.increment_lineno(tree, start - 1 - inside)
-    definition = tree.body[0].body[0] if inside else tree.body[0]
+    linecache.checkcache(code.co_filename)
+    flags = code.co_flags & __future__.annotations.compiler_flag
+    tree, codes = module_of("".join(linecache.getlines(code.co_filename)), flags)
+    if code not in codes and not by_pytest(code):
+        raise ArgumentError("the file is not what it was when it was imported")
+    found = (x for x in ast.walk(tree) if isinstance(x, ast.FunctionDef) and x.name == code.co_name)
+    definition = next(x for x in found if code.co_firstlineno in (x.lineno, *(d.lineno for d in x.decorator_list)))
+    definition = copy.deepcopy(definition)
     definition.decorator_list = []
     make: Any = ast.parse(f"def _make({', '.join([*code.co_freevars, *more])}): return {code.co_name}")
     make.body[0].body.insert(0, definition)
-    flags = code.co_flags & __future__.annotations.compiler_flag
-    again = compile(ast.fix_missing_locations(make), "", "exec", flags, dont_inherit=True)
-    if not by_pytest(code) and content(code) not in map(content, codes_in(again)):
-        raise ArgumentError("the file is not what it was when it was imported")
     return make
 
 
-def content(code: CodeType) -> Any:
-    """Return what a code does: its names, constants and operators; how an attribute is loaded depends on the module."""
-    constants = [(type(x), x) for x in code.co_consts if not isinstance(x, CodeType)]
-    every = (x for x in dis.get_instructions(code) if x.opname.startswith(OPERATIONS))
-    steps = [(x.opname, None if isinstance(x.argval, CodeType) else x.argrepr) for x in every]
-    return code.co_name, code.co_names, code.co_varnames, constants, steps
+@lru_cache(maxsize=16)
+def module_of(source: str, flags: int) -> tuple[ast.Module, set[CodeType]]:
+    """Return the syntax tree of a file, and the code of all functions in it, which is equal if its lines are."""
+    tree = ast.parse(source)
+    # IPython compiles each statement by itself; a call np.f(x) then is other code, as np is not known as a module.
+    parts = [tree, *(ast.Module([statement], []) for statement in tree.body)]
+    made = [compile(part, "", "exec", flags, dont_inherit=True) for part in parts]
+    return tree, {inner for each in made for inner in codes_in(each)}
 
 
 def by_pytest(code: CodeType) -> bool:

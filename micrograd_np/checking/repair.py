@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -26,17 +26,14 @@ from ..core.names import is_users_file
 from .calling import Pair
 from .claims import Closeness, Row, as_hand, differ
 from .edits import Edits
-from .flat_function import plain
 from .recordable import codes_in
 from .sandbox import MOST_ROWS, Sandbox
 from .suspicion import PROVEN
-from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, path_to, tree_of
+from .syntax import Edit, has_endless_loop, leading_to_loss, operands_of, tree_of
 
 Array = Any
-BUDGET = 20_000_000  # units of work, some seconds: a unit is one function call in a run, or one node that is compiled
-ENTRIES = 100  # so many entries of the inputs cost one unit in each run
-BETTER = BUDGET // 8  # to look for a better edit than the first one that is right
-SECONDS = 12.0  # after which a search ends, whatever is left of its budget
+BUDGET = 12.0  # seconds of processor time, after which a search ends
+BETTER = 2.0  # seconds to look for a better edit than the first one that is right
 OTHER_SCALE = -0.7  # of cotangents
 MOST_FUNCTIONS = 6
 BATCH = 40  # edits that are compiled at once
@@ -138,11 +135,11 @@ class Source:
             # Lists come last: what they hold may be edited, too.
             for number, edit in sorted(enumerate(edits), key=lambda pair: isinstance(pair[1].old, list)):
                 done.append((edit, edit.old))
-                edit.put(choice(number, edit))
+                edit.place[edit.key] = choice(number, edit)
             code = code_from(self.tree, self.function)
         finally:
             for edit, old in reversed(done):
-                edit.put(old)
+                edit.place[edit.key] = old
 
         def choose(number: int) -> None:
             self.function.__globals__[CHOICE] = number
@@ -161,8 +158,7 @@ class Source:
             fixed = leading_to_loss(self.definition)
         elif isinstance(forward, FunctionType) and (tree := tree_of(forward.__code__)):
             operands += operands_of(tree.body[0].body[0])
-        unique = {ast.unparse(x): x for x in operands}
-        return Edits(self.definition, list(unique.values()), fixed, self.variables).ranked()
+        return Edits(self.definition, operands, self.variables, fixed).ranked()
 
 
 Others = Callable[[], Sequence[Data]]
@@ -187,11 +183,8 @@ def repair(
     share : float
         The part of the budget that may be spent.
     """
-    gradients = here.gradients()
-    if gradients is None or not all(same_numbers(here.rows[label].hand, g) for label, g in gradients.items()):
-        return "", []
-    calls, sources = sources_of(here.pair, copies)
-    return search(Trial(here, wanted, lambda: (elsewhere(), sizes(), deciding())), sources, calls, share)
+    trial = Trial(here, wanted, lambda: (elsewhere(), sizes(), deciding()))
+    return search(trial, sources_of(here.pair, copies), share)
 
 
 @dataclass
@@ -227,11 +220,6 @@ class Trial:
             if self.here.rows[name].fits
         )
 
-    @property
-    def best(self) -> tuple[int, int, int]:
-        """The score of an edit that cannot be better."""
-        return len(self.here.broken), len(self.data[1]), len(self.data[2])
-
     def mended(self) -> set[str]:
         """Return the gradients that the edited functions make right on all inputs, or none if they are not right."""
         others = [data for data in self.data[0] if data.is_defined]
@@ -260,44 +248,42 @@ def copied_pair(pair: Pair, copies: Sandbox) -> Pair:
     return again
 
 
-def same_numbers(hand: Array, again: Any) -> bool:
-    values = np.asarray(plain(again))
-    return hand.shape == values.shape and np.allclose(hand, values, 1e-9, 1e-12, equal_nan=True)
+def search(trial: Trial, sources: Sequence[Source], share: float) -> tuple[str, list[str]]:
+    """Try the edits, the likeliest first, until the time is over, or one is right that cannot be better.
 
-
-def search(trial: Trial, sources: Sequence[Source], calls: int, share: float) -> tuple[str, list[str]]:
-    """Try the edits, the likeliest first, until the budget is spent, or one is right that cannot be better.
-
-    After the first right one, a part of the budget is left to find one that mends more gradients, or that is right
-    with other sizes, constants and signs, too.
+    After the first right one, some time is left to find one that mends more gradients, or that is right with other
+    sizes, constants and signs, too. If the functions do not give the user's own numbers, there is no edit.
     """
-    left, deadline = int(share * BUDGET), time.thread_time() + SECONDS
+    rows = trial.here.rows
+    pairs = [(rows[label].hand, again) for label, again in (trial.here.gradients() or {}).items()]
+    if not all(x.shape == y.shape and np.allclose(x, y, 1e-9, 1e-12, equal_nan=True) for x, y in pairs):
+        return "", []
+    deadline = time.thread_time() + share * BUDGET
     best: tuple[int, int, int] = (0, 0, 0)
     found: tuple[str, list[str]] = ("", [])
-    with contextlib.closing(tried(trial, sources)) as every:
-        for edit, source, fits in every:
-            left -= calls
-            if left < 0 or time.thread_time() > deadline:
+    for edit, source, fits in tried(trial, sources):
+        if time.thread_time() > deadline:
+            break
+        if not fits:
+            continue
+        _, sizes, deciding = trial.data
+        with source.edited([edit]) as choose:
+            choose(0)
+            mended = trial.mended()
+            score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
+        # The functions may make no sense with some sizes, such as a rotation in four dimensions.
+        enough = len(sizes) if edit.has_numbers else len(sizes) / 2
+        if score > best and score[1] >= enough and (sizes or not edit.reads_size):
+            file = os.path.basename(source.function.__code__.co_filename)
+            found = edit_in_words(edit, source.definition, file), [label for label in rows if label in mended]
+            deadline = min(deadline, time.thread_time() + BETTER)
+            best = score
+            if best >= (len(trial.here.broken), len(sizes), len(deciding)):
                 break
-            if not fits:
-                continue
-            sizes = trial.data[1]
-            with source.edited([edit]) as choose:
-                choose(0)
-                mended = trial.mended()
-                score = trial.score(mended) if trial.wanted in mended else (0, 0, 0)
-            # The functions may make no sense with some sizes, such as a rotation in four dimensions.
-            enough = len(sizes) if edit.has_numbers else len(sizes) / 2
-            if score > best and score[1] >= enough and (sizes or not edit.reads_size):
-                file = os.path.basename(source.function.__code__.co_filename)
-                labels = [label for label in trial.here.rows if label in mended]
-                found, left = (edit_in_words(edit, source.definition, file), labels), min(left, BETTER)
-                if (best := score) >= trial.best:
-                    break
     return found
 
 
-def tried(trial: Trial, sources: Sequence[Source]) -> Generator[tuple[Edit, Source, bool]]:
+def tried(trial: Trial, sources: Sequence[Source]) -> Iterator[tuple[Edit, Source, bool]]:
     """Try the edits, the likeliest first; yield each with whether it makes the gradient right on the user's inputs.
 
     When it is yielded, the function is as it was.
@@ -329,28 +315,27 @@ def together(trial: Trial, source: Source, edits: Sequence[Edit]) -> Iterator[tu
             yield edit, fits
 
 
-def sources_of(pair: Pair, copies: Sandbox) -> tuple[int, list[Source]]:
-    """Return the cost of one run, and the user's functions that only the backward pass calls, backward itself first.
+def sources_of(pair: Pair, copies: Sandbox) -> list[Source]:
+    """Return the user's functions that only the backward pass calls, backward itself first.
 
     The list is empty if a profiler is on, as `watched` needs its place, for long axes, and for loops that may not end.
     """
     if sys.getprofile() is not None:
-        return 0, []
-    count, variables = watched(partial(pair.play, again=True))
-    count += (sum(slot.value.size for slot in pair.slots) + copies.entries) // ENTRIES
-    of_forward = set[CodeType]() if pair.backward is None else watched(pair.run)[1].keys()
+        return []
+    variables = watched(partial(pair.play, again=True))
+    of_forward = {} if pair.backward is None else watched(pair.run)
     last = pair.backward or pair.forward
     first = getattr(last, "__func__", last)
     known = {f.__code__: f for f in copies.functions}
     rows = max((n for slot in pair.slots for n in slot.value.shape), default=0)
     if max(rows, copies.longest) > MOST_ROWS:
-        return 0, []
+        return []
     trees = {code: tree for code in variables if code in known and (tree := tree_of(code))}
     if has_endless_loop(trees.values()):
-        return 0, []
+        return []
     sources = [Source(known[code], tree, variables[code]) for code, tree in trees.items() if code not in of_forward]
     sources.sort(key=lambda source: source.function is not first)
-    return count, sources[:MOST_FUNCTIONS]
+    return sources[:MOST_FUNCTIONS]
 
 
 def code_from(tree: Any, function: FunctionType) -> CodeType:
@@ -361,13 +346,11 @@ def code_from(tree: Any, function: FunctionType) -> CodeType:
     return next(x for x in codes_in(code) if x.co_name == function.__code__.co_name)
 
 
-def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]]:
-    """Return how many functions a run calls, and the variables that the user's own have when they return."""
-    count, variables = 0, dict[CodeType, dict[str, Any]]()
+def watched(run: Callable[[], Any]) -> dict[CodeType, dict[str, Any]]:
+    """Return the variables that the user's own functions have when they return, in a run."""
+    variables: dict[CodeType, dict[str, Any]] = {}
 
     def told(frame: Any, event: str, arg: Any) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
         if event == "return" and is_users_file(frame.f_code.co_filename):
             variables[frame.f_code] = {**frame.f_globals, **frame.f_locals}
 
@@ -376,7 +359,7 @@ def watched(run: Callable[[], Any]) -> tuple[int, dict[CodeType, dict[str, Any]]
         run()
     finally:
         sys.setprofile(None)
-    return count, variables
+    return variables
 
 
 # An edit in words.
@@ -391,17 +374,18 @@ def edit_in_words(edit: Edit, definition: Any, file: str) -> str:
             return f"`{ast.unparse(gone[0])}` should not be there, {file}:{gone[0].lineno}"
         i = next(i for i, statement in enumerate(old) if statement is not edit.new[i])
         return f"`{ast.unparse(old[i])}` should come after `{ast.unparse(old[i + 1])}`, {file}:{old[i].lineno}"
-    shown, line = old, getattr(old, "lineno", definition.lineno)
+    shown = old
+    around = [node for node in ast.walk(definition) if any(x is old for x in ast.walk(node))]
     # Show the edit inside the largest expression around it that still reads as one line.
-    for node in reversed(path_to(definition, old)[:-1]):
-        size = len(ast.unparse(node))
-        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or size > (LONG if shown is old else SHORT):
+    for node in reversed(around[:-1]):
+        too_long = len(ast.unparse(node)) > (LONG if shown is old else SHORT)
+        if isinstance(node, ast.Tuple | ast.Dict) or hasattr(node, "body") or too_long:
             break
-        shown, line = node, getattr(node, "lineno", line)
+        shown = node
         if isinstance(node, ast.stmt):
             break
     before = ast.unparse(shown)
-    edit.put(edit.new)
+    edit.place[edit.key] = edit.new
     after = ast.unparse(edit.new if shown is old else shown)
-    edit.put(old)
-    return f"`{before}` should be `{after}`, {file}:{line}"
+    edit.place[edit.key] = old
+    return f"`{before}` should be `{after}`, {file}:{getattr(shown, 'lineno', edit.line)}"

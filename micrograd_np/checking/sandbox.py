@@ -14,7 +14,7 @@ import functools
 import itertools
 import math
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -29,23 +29,19 @@ from .recordable import codes_in
 
 MOST_STEPS = 1_000_000  # of a `range`: an edited loop must end
 MOST_ROWS = 5_000  # the longest axis with which edits are tried: X @ X.T may be one of them
-SAFE = (np.generic, np.dtype, Primitive)
+SAFE = (np.generic, np.dtype, np.ufunc, Primitive, *map(type, (np.s_, np.r_, np.c_, np.mgrid, np.ogrid)))
 EXACT = {int, float, complex, bool, str, bytes, type(None), type(...), range, slice}  # no classes made of these
 ENDLESS = {itertools.count, itertools.cycle, itertools.repeat}  # a loop over these may never end
-# Of these modules a copy sees all public names; of NumPy and its parts only what `computes`.
+# Of these modules a copy sees all public names; of NumPy only what `computes`.
 WHOLE = """
     math cmath operator itertools functools collections copy typing dataclasses
     numpy.fft numpy.linalg scipy.special scipy.linalg scipy.stats scipy.signal scipy.ndimage
 """.split()
 MODULES = {"numpy", "numpy.linalg", "numpy.fft", "scipy", "micrograd_np", *WHOLE}
-# NumPy's functions that compute, beside ufuncs and those that have a row.
-NUMPY = """
-    apply_along_axis arange array asanyarray asarray ascontiguousarray asfortranarray bincount broadcast_shapes convolve
-    copyto corrcoef correlate cov diag_indices empty errstate eye fill_diagonal finfo fromfunction fromiter full
-    geomspace gradient histogram identity iinfo indices insert interp intersect1d isscalar issubdtype ix_ lexsort
-    linspace logspace ndenumerate ndindex ndarray nanmedian nanquantile ones piecewise place polyval promote_types put
-    put_along_axis putmask ravel_multi_index resize result_type setdiff1d tri tril_indices triu_indices union1d unique
-    unravel_index vander vectorize zeros
+# What does more than compute, among NumPy's functions: it uses files, other memory, or NumPy's settings.
+NOT_NUMPY = """
+    fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed DataSource from_dlpack
+    frombuffer get_include info printoptions set_printoptions setbufsize seterr seterrcall show_config show_runtime test
 """.split()
 BUILTINS = """
     abs all any bool dict divmod enumerate filter float frozenset getattr hasattr int isinstance issubclass iter len
@@ -73,7 +69,7 @@ class Library:
             if value.__name__ not in MODULES:
                 raise AttributeError(name)
             value = Library(value)
-        elif name.startswith("_") or not (is_public(value) or computes(value)):
+        elif name.startswith("_") or not computes(value):
             raise AttributeError(name)
         value = NOT_WRITTEN.get(name, value) if module is np else value
         self.__dict__[name] = value  # found without this method from now on
@@ -81,15 +77,16 @@ class Library:
 
 
 def computes(value: Any) -> bool:
-    """Return whether a value of NumPy is a number, or a function or class that only computes."""
-    if type(value) in EXACT or isinstance(value, (*SAFE, np.ufunc)):
+    """Return whether a value is a number, or a function or class that only computes."""
+    if type(value) in EXACT or isinstance(value, SAFE) or (isinstance(value, type) and issubclass(value, SAFE)):
         return True
-    if isinstance(value, type) and (issubclass(value, np.generic) or value in (np.ndarray, np.dtype)):
-        return True
-    if not callable(value) or getattr(value, "__hash__", None) is None:
+    if not callable(value) or isinstance(value, MethodType) or not isinstance(value, Hashable):
         return False
-    name = getattr(value, "__name__", "")
-    return value in BY_FUNCTION or (name in NUMPY and getattr(np, name, None) is value)
+    if value in KNOWN or value in BY_FUNCTION:
+        return True
+    name, home = getattr(value, "__name__", ""), (getattr(value, "__module__", None) or "").lstrip("_")
+    of_whole = any(f"{home}.".startswith(f"{module}.") for module in WHOLE)
+    return (of_whole and value not in ENDLESS) or (name not in NOT_NUMPY and getattr(np, name, None) is value)
 
 
 def not_written(make: Any) -> Any:
@@ -125,10 +122,8 @@ class Sandbox:
     ----------
     functions : list
         The copies of the user's functions.
-    entries : int
-        The entries of all arrays that they can reach.
     longest : int
-        The longest axis of these arrays.
+        The longest axis of all arrays that they can reach.
     """
 
     def __init__(self) -> None:
@@ -139,7 +134,7 @@ class Sandbox:
         self.functions: list[FunctionType] = []
         self.cells: list[CellType] = []  # their variables of outer functions
         self.pending: list[tuple[FunctionType, FunctionType]] = []  # copies without their variables, and originals
-        self.entries = self.longest = 0
+        self.longest = 0
 
     def __call__(self, x: Any) -> Any:
         """Return the copy of a value, with all that it uses.
@@ -164,20 +159,21 @@ class Sandbox:
         held = [*((cell, "cell_contents") for cell in self.cells), *((f, "__defaults__") for f in self.functions)]
         before = [(each, name, getattr(each, name)) for each, name in held]
         dicts = [(names, dict(names)) for names in self.variables]
-        for names, old in dicts:
-            names.update({name: other_float(x) for name, x in old.items()})
-        for each, name, x in before:
-            setattr(each, name, other_float(x))
+
+        def give(change: Callable[[Any], Any]) -> None:
+            for names, old in dicts:
+                names.update({name: change(x) for name, x in old.items()})
+            for each, name, x in before:
+                setattr(each, name, change(x))
+
+        give(other_float)
         try:
             yield
         finally:
-            for names, old in dicts:
-                names.update(old)
-            for each, name, x in before:
-                setattr(each, name, x)
+            give(lambda x: x)
 
     def copied(self, x: Any) -> Any:
-        if type(x) in EXACT or isinstance(x, SAFE):
+        if computes(x):
             return x
         if id(x) in self.made:
             return self.made[id(x)]
@@ -186,7 +182,6 @@ class Sandbox:
         if kind is np.ndarray and not x.dtype.hasobject:
             made = self.made[id(x)] = x.view()
             made.flags.writeable = False
-            self.entries += x.size
             self.longest = max(self.longest, *x.shape, 0)
         elif kind in (list, deque):
             made = self.made[id(x)] = kind()
@@ -213,8 +208,6 @@ class Sandbox:
             made = copy.deepcopy(x)
         elif isinstance(x, type):
             made = self.type_of(x)
-        elif is_public(x) or computes(x) or (getattr(x, "__hash__", None) and x in KNOWN):
-            made = x
         else:
             made = self.instance(x)
         self.made[id(x)] = self.made[id(made)] = made  # a copy is its own copy
@@ -263,7 +256,7 @@ class Sandbox:
         """Return a class of the user's with copies of its functions; a class that only computes is itself."""
         methods = [f for name, f in vars(x).items() if isinstance(f, FunctionType) and name != "__new__"]
         users = any(is_users_file(f.__code__.co_filename) for f in methods)
-        if computes(x) or x in KNOWN or is_public(x) or (hasattr(x, "_fields") and not users):  # a named tuple
+        if hasattr(x, "_fields") and not users:  # a named tuple
             return x
         if (
             not (users or x.__module__ == "__main__")
@@ -299,14 +292,6 @@ def other_float(x: Any) -> Any:
     if type(x) is tuple:
         return tuple(map(other_float, x))
     return x * (0.85 + 0.1 * math.sin(1e3 * x)) if type(x) is float and math.isfinite(x) else x
-
-
-def is_public(x: Any) -> bool:
-    """Return whether a function belongs to a library of which all may be called."""
-    if not callable(x) or isinstance(x, MethodType) or (isinstance(x, type) and x in ENDLESS):
-        return False
-    home = (getattr(x, "__module__", None) or "").lstrip("_")
-    return any(f"{home}.".startswith(f"{name}.") for name in WHOLE)
 
 
 def global_names(code: Any) -> set[str]:

@@ -20,9 +20,9 @@ from .by_hand import ByHand
 from .calling import Pair, Played
 from .claims import GIVEN, WRONG, Closeness, Row
 from .edits import Edits
-from .repair import ENTRIES, Data, Source, Trial, same_numbers, search, watched
+from .repair import Data, Source, Trial, search, watched
 from .sandbox import MOST_ROWS, OWN_BUILTINS, Library, Sandbox
-from .syntax import Edit, has_endless_loop, names_of_variables, operands_of, tree_of
+from .syntax import Edit, every_node, has_endless_loop, names_of_variables, operands_of, tree_of
 
 Array = Any
 
@@ -40,7 +40,7 @@ class Script(Source):
         """
         arrays = (x for x in self.variables.values() if isinstance(x, np.ndarray | Tensor))
         sizes = {n for x in arrays for n in x.shape if n > 1}
-        edits = Edits(self.definition, self.operands, set(), self.variables)
+        edits = Edits(self.definition, self.operands, self.variables)
         edits.counts = edits.lengths = []
         edits.values, edits.operands = (
             [x for x in each if edits.shape(x) != () or not is_size(x, self.variables, sizes)]
@@ -48,9 +48,8 @@ class Script(Source):
         )
         for edit in edits.ranked():
             is_number = isinstance(edit.old, ast.Constant) and not isinstance(edit.parent, ast.Subscript)
-            new = edit.new if isinstance(edit.old, ast.expr) and not isinstance(edit.old, ast.Compare) else None
-            compares = isinstance(new, ast.AST) and any(isinstance(x, ast.Compare) for x in ast.walk(new))
-            more = edits.shape(edit.old) == () and count_numbers(edit.new) > count_numbers(edit.old)
+            compares = count(ast.Compare, edit.new) > count(ast.Compare, edit.old)
+            more = edits.shape(edit.old) == () and count(ast.Constant, edit.new) > count(ast.Constant, edit.old)
             if not is_number and not compares and not more:
                 yield edit
 
@@ -82,10 +81,8 @@ def repair_script(
         return "", []
     exec(compile(module, file, "exec"), scope)
     function: FunctionType = scope["_make"]()
-    calls, made = watched(function)
-    calls += copies.entries // ENTRIES
     operands = [as_array(x, outside) for x in operands_of(tree)]
-    variables = {**scope, **made.get(function.__code__, {})}
+    variables = {**scope, **watched(function).get(function.__code__, {})}
     broken = {label for label, row in rows.items() if row.status in (WRONG, GIVEN)}
 
     def play(*args: Any, **kwargs: Any) -> Played:
@@ -94,16 +91,12 @@ def repair_script(
 
     pair: Any = SimpleNamespace(play=play)
     data = Data(pair, [], False, rows, dict.fromkeys(rows, 1.0), broken, close)
-    # Lines that write into arrays made before them, or call what the sandbox does not have, do not give them again.
-    if not all(same_numbers(rows[label].hand, g) for label, g in (data.gradients() or {}).items()):
-        return "", []
-    return search(
-        Trial(data, wanted, lambda: ([], [], [])), [Script(function, module, variables, operands)], calls, share
-    )
+    trial = Trial(data, wanted, lambda: ([], [], []))
+    return search(trial, [Script(function, module, variables, operands)], share)
 
 
-def count_numbers(node: Any) -> int:
-    return sum(isinstance(x, ast.Constant) for x in ast.walk(node))
+def count(kind: Any, node: Any) -> int:
+    return sum(isinstance(x, kind) for x in every_node(node))
 
 
 def is_size(operand: Any, variables: Mapping[str, Any], sizes: set[int]) -> bool:

@@ -58,7 +58,7 @@ def arrays_in(x: Any, path: Path, depth: int) -> Iterator[tuple[Path, Array]]:
         yield path, x
     if not depth or isinstance(x, np.ndarray | type | types.FunctionType | types.ModuleType):
         return
-    if isinstance(x, list | tuple) and not hasattr(x, "_fields"):
+    if isinstance(x, list | tuple):
         kind, entries = "item", dict(enumerate(x[:MOST_ENTRIES]))
     else:
         kind, entries = "item" if isinstance(x, dict) else "attr", entries_of(x)
@@ -70,8 +70,6 @@ def entries_of(x: Any) -> dict[Any, Any]:
     """Return a dict as it is, and the attributes of another object as a dict."""
     if isinstance(x, dict):
         return x
-    if hasattr(x, "_fields"):  # a namedtuple
-        return dict(zip(x._fields, x, strict=True))
     slots = (getattr(base, "__slots__", ()) for base in type(x).__mro__)
     names = [name for each in slots for name in ([each] if isinstance(each, str) else each)]
     return {name: getattr(x, name) for name in names if hasattr(x, name)} | getattr(x, "__dict__", {})
@@ -82,20 +80,6 @@ def follow(x: Any, path: Path) -> Any:
     for kind, step in path:
         x = getattr(x, step) if kind == "attr" else x[step]
     return x
-
-
-def put(owner: Any, path: Path, value: Any) -> None:
-    """Put a value at the end of a path; a tuple cannot be changed, so that another takes its place."""
-    holder = follow(owner, path[:-1])
-    kind, step = path[-1]
-    if hasattr(holder, "_fields"):
-        put(owner, path[:-1], holder._replace(**{step: value}))
-    elif kind == "attr":
-        setattr(holder, step, value)
-    elif isinstance(holder, tuple):
-        put(owner, path[:-1], (*holder[:step], value, *holder[step + 1 :]))
-    else:
-        holder[step] = value
 
 
 def stored_result(owner: Any, before: Mapping[str, Any]) -> Any:
@@ -149,8 +133,7 @@ def gradient_in_list(owner: Any, path: Path) -> list[tuple[str, Any]]:
     own = follow(owner, path[:-1])
     if len(path) < 2 or not isinstance(own, list | tuple):
         return []
-    name, step = str(path[-2][1]), path[-1][1]
-    i = step if isinstance(step, int) else own._fields.index(step)  # type: ignore[union-attr]
+    name, i = str(path[-2][1]), path[-1][1]
     found = []
     for key, x in entries_of(follow(owner, path[:-2])).items():
         named = is_gradient_name(str(key), name) or (key in GRADIENTS and name in PARAMETERS)

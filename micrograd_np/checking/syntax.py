@@ -8,7 +8,7 @@ import functools
 import linecache
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from types import CodeType
@@ -20,20 +20,20 @@ Node = Any  # of a syntax tree
 SIZES = ("len", "shape", "size")
 VALUES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare)
 
-# What people take one for the other.
-OPERATORS: dict[type, tuple[type, ...]] = {
-    ast.Add: (ast.Sub, ast.Mult),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Div, ast.MatMult),
-    ast.Div: (ast.Mult,),
-    ast.MatMult: (ast.Mult,),
+# What people take one for the other: operators, the likeliest first, and pairs of functions.
+OPERATORS = {
+    "Add": ("Sub", "Mult"),
+    "Sub": ("Add",),
+    "Mult": ("Div", "MatMult"),
+    "Div": ("Mult",),
+    "MatMult": ("Mult",),
 }
-COMPARISONS: tuple[tuple[type, ...], ...] = ((ast.Lt, ast.Gt, ast.LtE, ast.GtE), (ast.Eq, ast.NotEq))
-FUNCTIONS = (  # in pairs
-    *(("sum", "mean"), ("exp", "log"), ("max", "min"), ("maximum", "minimum"), ("sin", "cos"), ("sinh", "cosh")),
-    *(("zeros_like", "ones_like"), ("argmax", "argmin"), ("sqrt", "square"), ("triu", "tril"), ("tanh", "sigmoid")),
-    ("abs", "sign"),
-)
+ORDER = ("Lt", "Gt", "LtE", "GtE")
+OPERATORS |= {name: tuple(other for other in ORDER if other != name) for name in ORDER} | {"Eq": ("NotEq",)}
+FUNCTIONS = """
+    sum mean, exp log, max min, maximum minimum, sin cos, sinh cosh, tanh sigmoid, sqrt square, abs sign, triu tril,
+    argmax argmin, zeros_like ones_like
+""".split(",")
 AXES = ("0", "1", "2", "-1", "(0, 1)", "(0, 2)", "(1, 2)", "(2, 3)", "(0, 2, 3)")
 # Functions that take an axis.
 REDUCTIONS = {"sum", "mean", "max", "min", "argmax", "cumsum", "logsumexp", "lse", "softmax", "prod", "std", "var"}
@@ -116,16 +116,6 @@ def base_of(node: Node) -> str:
     return getattr(node, "id", "")
 
 
-def path_to(root: Node, wanted: Node) -> list[Node]:
-    """Return the nodes from the root down to one."""
-    for child in ast.iter_child_nodes(root):
-        if child is wanted:
-            return [root, child]
-        if below := path_to(child, wanted):
-            return [root, *below]
-    return []
-
-
 def is_value(node: Node, parent: Node, field: str) -> bool:
     """Return whether an expression stands for a value that is computed with, and not for a function or an index."""
     is_function_or_index = field in ("func", "slice", "lower", "upper", "step") or isinstance(parent, ast.For)
@@ -149,21 +139,6 @@ def is_term(parent: Node, field: str) -> bool:
     return isinstance(parent, ast.Assign | ast.AugAssign | ast.Return | ast.Tuple | ast.List | ast.Dict | ast.Call)
 
 
-def unread_entries(definition: Node, variables: Mapping[str, Any], steps: Collection[str]) -> Iterator[str]:
-    """Yield the texts of entries that are never read: of dicts like `cache["h"]`, and of lists that are only made."""
-    every = list(ast.walk(definition))
-    loads = Counter(x.id for x in every if isinstance(x, ast.Name) and isinstance(x.ctx, ast.Load))
-    for name, count in loads.items():
-        parts = [x for x in every if getattr(getattr(x, "value", None), "id", "") == name]
-        keys = [x.slice.value for x in parts if isinstance(x, ast.Subscript) and isinstance(x.slice, ast.Constant)]
-        if count != len(keys) + sum(getattr(x, "attr", "") == "append" for x in parts):
-            continue
-        if isinstance(held := variables.get(name), dict):
-            yield from (f"{name}[{key!r}]" for key in held if isinstance(key, str) and key not in keys)
-        elif isinstance(held, list) and not keys:
-            yield from (f"{name}[{step}]" for step in steps)
-
-
 def fits_into(part: tuple[int, ...] | None, shape: tuple[int, ...] | None) -> bool:
     """Return whether an array broadcasts to a shape."""
     if part is None or shape is None or len(part) > len(shape):
@@ -179,8 +154,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     kind, name = type(node), getattr(getattr(node, "func", None), "id", "")
     if kind is ast.AugAssign:
         yield 0, ast.Assign([node.target], node.value)
-        for op in OPERATORS.get(type(node.op), ())[:1]:
-            yield 0, replaced(node, op=op())
+        yield from ((0, replaced(node, op=op)) for op in other_operators(node.op)[:1])
     if not issubclass(kind, ast.expr) or is_written(node) or field == "func":
         return
     if field == "iter" and name == "reversed":
@@ -190,8 +164,7 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     if isinstance(parent, ast.Attribute) and isinstance(node, ast.Name):
         return
     if kind is ast.BinOp:
-        for rank, op in enumerate(OPERATORS.get(type(node.op), ())):
-            yield 3 * rank, replaced(node, op=op())
+        yield from ((3 * rank, replaced(node, op=op)) for rank, op in enumerate(other_operators(node.op)))
         if type(node.op) not in (ast.Add, ast.Mult):
             yield 0, replaced(node, left=node.right, right=node.left)
         yield int(type(node.right) is not ast.Constant), node.left
@@ -199,10 +172,9 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
     elif kind is ast.UnaryOp and type(node.op) is ast.USub:
         yield 0, node.operand
     elif kind is ast.Compare and len(node.ops) == 1:
-        family = next((each for each in COMPARISONS if type(node.ops[0]) in each), ())
-        yield from ((0, replaced(node, ops=[op()])) for op in family if op is not type(node.ops[0]))
-        for form in ("np.minimum(X, Y)", "np.maximum(X, Y)"):
-            yield 1, written(form, node.left, node.comparators[0])
+        yield from ((0, replaced(node, ops=[op])) for op in other_operators(node.ops[0]))
+        sides = node.left, node.comparators[0]
+        yield from ((1, written(form, *sides)) for form in ("np.minimum(X, Y)", "np.maximum(X, Y)"))
     elif kind is ast.Constant and type(node.value) is bool:
         yield 0, ast.Constant(not node.value)
     elif kind is ast.Constant and type(node.value) in (int, float):
@@ -218,6 +190,10 @@ def other_nodes(node: Node, parent: Node, field: str) -> Iterator[tuple[int, Nod
         yield from other_calls(node)
     elif kind is ast.Attribute and node.attr == "T":
         yield 0, node.value
+
+
+def other_operators(op: Node) -> list[Node]:
+    return [getattr(ast, name)() for name in OPERATORS.get(type(op).__name__, ())]
 
 
 def other_letters(subscripts: str) -> Iterator[str]:
@@ -265,9 +241,9 @@ def other_subscripts(node: Any) -> Iterator[tuple[int, Node]]:
 def other_calls(node: Any) -> Iterator[tuple[int, Node]]:
     """Yield the function of the same family, the arguments exchanged, another axis, or the argument alone."""
     attribute, args = getattr(node.func, "attr", ""), node.args
-    for family in FUNCTIONS:
-        if attribute in family:
-            yield 0, replaced(node, func=replaced(node.func, attr=next(f for f in family if f != attribute)))
+    for pair in map(str.split, FUNCTIONS):
+        if attribute in pair:
+            yield 0, replaced(node, func=replaced(node.func, attr=pair[1 - pair.index(attribute)]))
     for i in range(len(args) - 1):
         yield 0, replaced(node, args=[*args[:i], args[i + 1], args[i], *args[i + 2 :]])
     if attribute in REDUCTIONS:
@@ -333,11 +309,14 @@ def every_node(tree: Node) -> Iterator[Node]:
 
 @dataclass
 class Edit:
-    """Put another node into `parent.field` (or `parent.field[index]`); for a block, put another list of statements."""
+    """Put another node into a place: `place[key]` is a field of the parent, or an entry of a field that is a list.
+
+    For a block, old and new are lists of statements.
+    """
 
     parent: Node
-    field: str
-    index: int | None
+    place: Any
+    key: Any
     made: Node | Callable[[], Node]  # the new node, or what makes it: most edits are never tried
     rank: int
 
@@ -347,8 +326,7 @@ class Edit:
 
     @property
     def old(self) -> Node:
-        value = getattr(self.parent, self.field)
-        return value if self.index is None else value[self.index]
+        return self.place[self.key]
 
     @property
     def line(self) -> int:
@@ -365,9 +343,3 @@ class Edit:
         """True if the old or the new node has a constant, or the new one reads a size."""
         of_numbers = (isinstance(x, ast.Constant) for x in (*every_node(self.old), *every_node(self.new)))
         return self.reads_size or any(of_numbers)
-
-    def put(self, node: Node) -> None:
-        if self.index is None:
-            setattr(self.parent, self.field, node)
-        else:
-            getattr(self.parent, self.field)[self.index] = node

@@ -120,3 +120,8 @@ def test_a_library_shows_only_what_computes(name):
     with pytest.raises(AttributeError):
         getattr(Library(np), name)
     assert Library(np).linalg.norm is np.linalg.norm
+
+
+@pytest.mark.parametrize("name", ["ndarray", "floating", "unwrap", "s_", "r_", "c_"])
+def test_a_library_shows_what_computes(name):
+    assert getattr(Library(np), name) is getattr(np, name)
