@@ -17,7 +17,7 @@ from .binding import Way, returned_names
 from .claims import candidates
 from .flat_function import is_float, label_leaves, parameter_names, plain
 from .report import counted
-from .slots import PARAMETERS, Slot, gradients_among, state_slots, stored_gradient
+from .slots import PARAMETERS, Slot, follow, gradients_among, state_slots, stored_gradient
 
 Array = Any
 Function = Callable[..., Any]
@@ -70,6 +70,7 @@ class Functions:
         self.state = list(state_slots(self.owner, set(labels)))
         own = [slot for slot in self.state if any(slot.value is x for x in self.leaves)]  # what is an input, too
         self.gradients = {slot.label for slot in gradients_among(self.owner, self.state)}
+        self.read: list[Slot] = []  # named like gradients, but forward reads them: self.dt may be a step beside self.t
         self.known = self.gradients | {slot.label for slot in own}
 
     @property
@@ -94,8 +95,10 @@ class Functions:
         own = [slot for slot in self.state if slot.label not in self.known]
         own.sort(key=lambda slot: not any(step in PARAMETERS for path in slot.paths for _, step in path))
         found: dict[int, tuple[Slot, Any]] = {}
+        read = [follow(owner, path) for slot in self.read for path in slot.paths]
         for slot in own:
-            if (g := stored_gradient(owner, slot, self.owner)) is not None:
+            g = stored_gradient(owner, slot, self.owner)
+            if g is not None and not any(g is x for x in read):
                 found.setdefault(id(g) if isinstance(g, np.ndarray) else id(slot), (slot, g))
         return {slot: np.array(g) if isinstance(g, np.ndarray) else g for slot, g in found.values()}
 

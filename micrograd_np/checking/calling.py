@@ -49,6 +49,21 @@ class Pair(Functions):
     Both are called with copies, and methods with a copy of their object, so that the user's own objects never change.
     """
 
+    def __init__(self, forward: Any, backward: Any, inputs: Sequence[Any], gradient: Any) -> None:
+        super().__init__(forward, backward, inputs, gradient)
+        beside = [slot for slot in self.state if slot.label in self.gradients]
+        self.gradients = set()  # while forward runs: it may read them
+        if beside and self.reads(beside):
+            self.read = [slot for slot in beside if self.reads([slot])]
+        self.gradients = {slot.label for slot in beside if slot not in self.read}
+        self.known -= {slot.label for slot in self.read}
+
+    def reads(self, slots: Sequence[Slot]) -> bool:
+        """Return whether forward reads some arrays of the object: with other numbers in them, it gives others."""
+        with np.errstate(all="ignore"):
+            outputs, others = self.outputs({}), self.outputs({slot: 2 * slot.value + 1 for slot in slots})
+        return not all(np.array_equal(plain(x), plain(y), equal_nan=True) for x, y in zip(outputs, others, strict=True))
+
     def run(
         self, replaced: Mapping[Slot, Any] | None = None, form: Callable[[Any], Any] = as_it_stands
     ) -> tuple[Any, Any, Any]:

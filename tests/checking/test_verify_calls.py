@@ -184,6 +184,32 @@ def test_a_number_that_backward_does_not_store_is_no_gradient():
     assert report, str(report)
 
 
+class Times:
+    """`dt` is no gradient of `t`, although it is stored beside it and has its shape: forward reads it."""
+
+    def __init__(self, factor=1):
+        self.w, self.t, self.dt, self.factor = W[:, 0].copy(), np.linspace(0, 1, 3), np.full(3, 0.3), factor
+
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(self.w * x + self.t)
+        return self.h * self.dt
+
+    def backward(self, dout):
+        d = dout * self.dt * (1 - self.h**2)
+        self.dw = d * self.x
+        return d * self.w * self.factor
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_an_array_that_forward_reads_is_no_gradient(factor):
+    times = Times(factor)
+    report = verify(times.forward, times.backward, np.array([0.5, -1.0, 2.0]))
+    assert bool(report) == (factor == 1), str(report)
+    assert {row.label for row in report.rows} == {"x", "w"}
+    assert "No gradient was found for t, dt" in str(report)
+    np.testing.assert_array_equal(times.dt, 0.3)
+
+
 def test_a_layer_that_ran_on_other_data_before_is_right():
     layer = Layer(S)
     layer.backward(layer.forward(np.ones((7, 3))))
