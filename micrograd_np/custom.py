@@ -95,14 +95,14 @@ def ufunc_signature(count: int) -> inspect.Signature:
     return inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in names])
 
 
-def bind_signature(signature: inspect.Signature, *args: Any, **kwargs: Any) -> Bound:
+def bind_signature(signature: inspect.Signature, /, *args: Any, **kwargs: Any) -> Bound:
     """Positional arguments as arrays, keyword-only ones as metadata."""
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     return tuple(map(as_array, bound.args)), bound.kwargs
 
 
-def checked_forward(function: Callable[..., Any], *arrays: Any, **params: Any) -> Any:
+def checked_forward(function: Callable[..., Any], /, *arrays: Any, **params: Any) -> Any:
     """Call the user's function; raise if it returns no array, or nan or inf for finite arguments."""
     z = function(*map(read_only, arrays), **params)
     if isinstance(z, int | float):
@@ -133,7 +133,7 @@ def with_checks(rule: Rule, name: str, position: int, parameter: str, broadcasts
     what = f"the rule of {name} for {parameter}"
 
     @functools.wraps(rule)
-    def checked_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+    def checked_rule(g: Any, z: Any, /, *args: Any, **params: Any) -> Any:
         cotangent = rule(*map(read_only, (g, z, *args)), **params)  # g may be the cotangent of other values, too
         check_cotangent(what, parameter, cotangent, z if broadcasts else args[position])
         index = first_nonfinite(cotangent)

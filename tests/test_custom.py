@@ -186,3 +186,14 @@ def test_an_op_with_a_parameter_is_checked():
 
     assert power.gradcheck(np.full(3, 2.0), k=3)
     assert power.gradcheck(np.full(3, 2.0), k=3, order=2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["function", "signature", "g", "z", "op", "args", "self", "x"])
+def test_a_parameter_may_have_any_name(name):
+    """Not only those that the package's own functions do not use."""
+    scaled = eval(f"lambda a, *, {name}: a * {name}")
+    op = mg.custom_op(eval(f"lambda cotangent, output, a, *, {name}: cotangent * {name}"))(scaled)
+    assert mg.gradcheck(lambda t: op(t, **{name: 3.0}), np.ones(3), order=2)
+    t = mg.Tensor(np.ones(3, np.float16), requires_grad=True)
+    op(t, **{name: 3.0}).sum().backward()
+    np.testing.assert_array_equal(t.grad, np.full(3, 3, np.float16))

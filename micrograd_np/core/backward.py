@@ -148,7 +148,7 @@ def fitted(rule: Rule, position: int, broadcasts: bool) -> Rule:
     """Return a rule whose result already has the shape and dtype of its argument."""
 
     @functools.wraps(rule)
-    def fitted_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+    def fitted_rule(g: Any, z: Any, /, *args: Any, **params: Any) -> Any:
         return fit(rule(g, z, *args, **params), args[position], broadcasts)
 
     return fitted_rule

@@ -105,12 +105,12 @@ def single_paths(op: Any, paths: Sequence[tuple[int, Rule]]) -> list[tuple[int, 
 
     def in_single(rule: Rule) -> Rule:
         @functools.wraps(rule)
-        def single_rule(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        def single_rule(g: Any, z: Any, /, *args: Any, **params: Any) -> Any:
             values = [single(x) if reads(rule, i) else x for i, x in enumerate(args, 1)]
             return rule(single(g), z, *values, **params)
 
         # Without `wraps`, so that `reads` finds that this rule reads every argument, and not z.
-        def recomputing(g: Any, z: Any, *args: Any, **params: Any) -> Any:
+        def recomputing(g: Any, z: Any, /, *args: Any, **params: Any) -> Any:
             return single_rule(g, apply(op, tuple(map(single, args)), params), *args, **params)
 
         return recomputing if reads(rule, 0) else single_rule
