@@ -214,3 +214,9 @@ REFUSED = [
 def test_what_cannot_be_done_is_an_error_with_the_cure(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_item_of_many_entries_names_the_tensor_and_what_to_write():
+    scores = mg.Tensor([1.0, 2.5])
+    with pytest.raises(mg.ShapeError, match=r"and scores \(2,\) float64 has 2 entries. Write t\[index\].item\(\)"):
+        scores.item()

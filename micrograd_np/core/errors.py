@@ -142,13 +142,10 @@ def check_recorded(output: Any) -> None:
     check_differentiable(output)
 
 
-def check_scalar(output: Any) -> None:
-    """Raise if `backward()` starts from more than one number."""
-    if output._data.size != 1:
-        raise ShapeError(
-            f"backward() starts from a scalar, and {describe(output, 'this tensor')} has {output.size} entries. "
-            "Reduce it to a loss, say with .sum(), or give backward(gradient) an array of its shape."
-        )
+def check_size(tensor: Any, rule: str, cure: str) -> None:
+    """Raise if a tensor has other than one entry, where one is needed; `rule` says what needs it."""
+    if tensor._data.size != 1:
+        raise ShapeError(f"{rule}, and {describe(tensor, 'this tensor')} has {tensor.size} entries. {cure}")
 
 
 def check_shape(what: str, values: Any, tensor: Any) -> None:
@@ -282,6 +279,7 @@ CURES = {
     "mode": "Bring indices into range before: np.clip(i, 0, n - 1), or i % n.",
     "mean": "Leave it out: the mean is computed.",
     "hermitian": "Write np.linalg.eigh, or leave it out.",
+    "start_dim": "Write x.reshape(len(x), -1), which keeps the first axis.",
     "unbiased": "Write ddof=1 for True, and ddof=0 for False.",
     "outer": "Add an axis and broadcast: a[:, None] * b.",
     "at": "Writing into a tensor is not recorded; add mg.scatter(values, index, shape=...) to it.",

@@ -206,6 +206,9 @@ class Tensor:
     def item(self) -> Any:
         """Return the one number of a tensor of one entry."""
         check_untraced(self, ".item()")
+        errors.check_size(
+            self, ".item() is the number of a tensor of one entry", "Write t[index].item(), or t.tolist()."
+        )
         return self._data.item()
 
     def tolist(self) -> Any:
@@ -353,7 +356,8 @@ def seed(output: Tensor, gradient: Any) -> Any:
     errors.check_recorded(output)
     if gradient is not None:
         return cotangent(output, gradient)
-    errors.check_scalar(output)
+    cure = "Reduce it to a loss, say with .sum(), or give backward(gradient) an array of its shape."
+    errors.check_size(output, "backward() starts from a scalar", cure)
     g = output._data.copy()
     g[...] = 1
     return trace_constant(g)

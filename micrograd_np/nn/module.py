@@ -247,6 +247,7 @@ class Module:
         """The name that PyTorch has for the state at a path of this module."""
         return path
 
+    @cures.answering
     def load_state_dict(self, state: Any) -> None:
         """Write values by path into parameters and buffers: all of them, or none and an error that lists each mismatch.
 

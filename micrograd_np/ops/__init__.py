@@ -32,7 +32,7 @@ ROOMS = [elementwise, reductions, products, indexing, linalg, shape, joining, de
 # Functions that are written with rows and that NumPy does not have, or not in each of its versions.
 COMPOSITIONS = """
     avg_pool1d avg_pool2d batch_norm conv1d conv2d conv_transpose1d conv_transpose2d cumulative_prod cumulative_sum
-    flatten layer_norm max_pool1d max_pool2d unstack
+    layer_norm max_pool1d max_pool2d unstack
 """.split()
 
 

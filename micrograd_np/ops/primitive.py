@@ -345,7 +345,12 @@ class NonDifferentiable(Primitive):
         elif trace is not None and self.depends_on_data:
             return apply(self, tuple(x.detach() if isinstance(x, Tensor) else x for x in args), kwargs)
         named = {key: x._data if isinstance(x, Tensor) else x for key, x in kwargs.items()}
-        return self.function(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
+        try:
+            return self.function(*[x._data if isinstance(x, Tensor) else x for x in args], **named)
+        except errors.MicrogradError:
+            raise
+        except TypeError as error:
+            raise errors.signature(self.name, kwargs, error) from None
 
 
 def truth(function: Callable[..., bool]) -> NonDifferentiable:

@@ -156,7 +156,8 @@ def full_like(
 def order_param(order: str) -> dict[str, str]:
     """Return `order` as a parameter, nothing for C; refuse A and K, which depend on memory layout."""
     if order not in ("C", "F"):
-        raise ArgumentTypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.")
+        cure = "" if isinstance(order, str) else " x.reshape(len(x), -1) keeps the first axis."
+        raise ArgumentTypeError(f"order={order!r} is not supported on Tensors; 'C' and 'F' are.{cure}")
     return {"order": order} if order == "F" else {}
 
 
@@ -195,14 +196,24 @@ reshape = Primitive(
 )
 
 
+def _flatten(x: Any, order: str = "C") -> Any:
+    """The entries along one axis, in memory of their own."""
+    return x.flatten(order)
+
+
+flatten = Primitive(
+    _flatten,
+    lambda g, z, x, order="C": np.reshape(g, x.shape, order=order),
+    bind=lambda x, order="C": ((as_array(x),), order_param(order)),
+    formula=lambda args, params, literal: args[0].method("flatten", *(['"F"'] if params.get("order") == "F" else [])),
+    examples=[example(D(2, 3)), example(D(2, 3, 4), order="F")],
+    onnx="Reshape",
+)
+
+
 def ravel(x: Any, order: Any = "C") -> Any:
     """The entries along one axis."""
     return np.reshape(x, -1, order=order)
-
-
-def flatten(x: Any, order: Any = "C") -> Any:
-    """The entries along one axis, in memory of their own."""
-    return np.copy(np.ravel(x, order))
 
 
 expand_dims = Primitive(

@@ -39,10 +39,11 @@ def formula_of(op: Any) -> str | None:
 
 def view_of(step: Step) -> View | None:
     """The function of an array that a step is, if that gives a view of it."""
-    if not step.op.views or formula_of(step.op) or len(step.inputs) != 1:
+    flat = step.op is TABLE["flatten"]
+    if not (flat or step.op.views) or formula_of(step.op) or len(step.inputs) != 1:
         return None
     source = bytes_for(step.inputs[0])
-    view: View = partial(step.op.kernel, **step.params)
+    view: View = partial(np.ravel if flat else step.op.kernel, **step.params)
     if step.op is TABLE["getitem"]:
         view = itemgetter((*complete_index(step.params["index"], source.ndim), Ellipsis))  # a number is no view
     return view if memory_owner(view(source)) is source else None

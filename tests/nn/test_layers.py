@@ -454,6 +454,7 @@ def test_completion_of_a_layer_shows_its_arguments_parameters_and_methods():
 MISUSED = {
     "nn.ReLU(X)": r"ReLU is made first and called then: ReLU\(\)\(x\)",
     "nn.LeakyReLU(inplace=True)": "LeakyReLU has no argument 'inplace'. Leave it out",
+    "nn.ReLU().load_state_dict({}, strict=False)": r"Of a part, give {\*\*model.state_dict\(\), \*\*part}",
     "nn.MaxPool2d(2, return_indices=True)": "MaxPool2d has no argument .* kernel_size, stride, padding, dilation",
     "nn.Sequential([nn.ReLU()])": r"a module or a function \(write \*layers to give those of a list\), not \[ReLU",
     "nn.Flatten()(3.0)": r"Flatten joins the axes 1 to -1, and x \(\) float64 does not have them",

@@ -115,6 +115,7 @@ WRONG = [
     (lambda: mg.embedding(np.array([1.0]), WEIGHT), TypeError, "embedding: ids are integers.*float64"),
     (lambda: mg.one_hot(np.array([0, 3]), 3), IndexError, "0 to 2"),
     (lambda: mg.one_hot(np.array([0.5]), 3), TypeError, "labels are integers"),
+    (lambda: mg.one_hot(np.array([1])), TypeError, "^one_hot: missing .*'num_classes'"),
 ]
 
 

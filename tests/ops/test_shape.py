@@ -311,6 +311,8 @@ def test_a_write_is_not_seen_in_a_copy(copied):
 REFUSED = [
     ("np.reshape(x, (5, 5))", ValueError, r"size 6"),
     ("np.reshape(x, 6, order='A')", TypeError, r"order='A'.*'C' and 'F' are"),
+    ("x.flatten(1)", TypeError, r"flatten: order=1 .* x.reshape\(len\(x\), -1\) keeps the first axis"),
+    ("x.flatten(start_dim=1)", TypeError, r"flatten: start_dim= .* x.reshape\(len\(x\), -1\)"),
     ("np.split(x, [2, 1])", ValueError, "ascend"),
     ("np.pad(x, 1, mode='linear_ramp')", TypeError, "linear_ramp.*constant, edge, reflect, symmetric, wrap"),
     ("np.pad(x, 1, mode='reflect', reflect_type='odd')", TypeError, "odd"),

@@ -187,7 +187,7 @@ def test_a_flag_as_an_index_is_refused(index):
 PACKS = TABLE["pack"], TABLE["pack_copies"]
 EXAMPLES = [case for case in CASES if (case.row.onnx or case.row.decomposition) and case.row not in PACKS]
 # What these give for examples that ONNX has no nodes for.
-WITHOUT = {"reshape": "order F", "getitem": "masks, several arrays", "softmax": "two axes"}
+WITHOUT = {"reshape": "order F", "flatten": "order F", "getitem": "masks, several arrays", "softmax": "two axes"}
 
 
 @pytest.mark.parametrize("case", EXAMPLES, ids=lambda case: case.name)
