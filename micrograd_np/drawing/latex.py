@@ -78,16 +78,17 @@ class Writer:
                 return f"{{{self.write(value, True)}}}^{{\\top}}"
             case ast.Compare():
                 return self.compare(node, 0)
+            case ast.Call(ast.Name("excess"), [x, y]):
+                p = ast.Call(ast.Name("softmax", ast.Load()), [x], [])
+                return self.write(ast.BinOp(p, ast.Sub(), y), tight)
             case ast.Call() if made := self.named.get(ast.dump(node)):
                 return self.latex[made]
             case ast.Subscript(value, index):
                 return rf"{{{self.write(value, True)}}}_{{[{self.plain(index)}]}}"
             case ast.Call(ast.Name(function)):
                 return self.call(node, function)
-            case ast.Constant(float() as number):
-                return f"{number:.4g}"
-            case ast.Constant(int() as number):
-                return str(number)
+            case ast.Constant(int() | float() as number):
+                return f"{number:.4g}" if isinstance(number, float) else str(number)
         return rf"\mathtt{{{self.plain(node)}}}"
 
     def compare(self, node: ast.Compare, opposite: int) -> str:
