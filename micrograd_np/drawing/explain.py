@@ -62,28 +62,26 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         raise GradientError(advice)
     errors.check_recorded(output)
     if output.op is None:
-        who = errors.describe(output, "this tensor")
         raise GradientError(
-            f"{who} was computed from nothing, and nothing among your variables was computed from it. "
-            f"Pass the output: mg.explain({names(output) or 'tensor'}, loss)."
+            f"{errors.describe(output, 'this tensor')} was computed from nothing, and nothing among your variables was "
+            f"computed from it. Pass the output: mg.explain({names(output) or 'tensor'}, loss)."
         )
     graph = graph_of([output], names, keep={id(tensor)})
     whole = part = scene_of(graph, MAX_BOXES)
-    first, last = whole.nodes[-1], next((node for node in whole.nodes if node.graph_value is tensor), None)
+    loss, last = label(whole.nodes[-1]), next((node for node in whole.nodes if node.graph_value is tensor), None)
     flows = last is not None and id(output) in reached(ops_of([output]), tensor)
     if (tensor is output or not flows) and (gone := forgotten(walk([output]), names)):
         raise GradientError(f"{gone}. Explain before that, or leave retain_graph=False out.")
     if last is None or not flows:
-        raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
-    title = f"From {label(first)} back"
+        raise GradientError(f"no gradient flows from {loss} to {errors.describe(tensor, 'this tensor')}.")
     fill(whole)
+    way = f"From {loss} back"
     if tensor is not output:
-        title, part = f"{title} to {label(last)}", on_the_way(whole, last.id)
-    heading = f"{title}: {whole.g} is the gradient of the value on the right"
-    notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
-    lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
-    found = Explanation("\n".join(lines))
-    found.scene, found.nodes, found.notes = part, whole.nodes, lines[2:]
+        way, part = f"{way} to {label(last)}", on_the_way(whole, last.id)
+    notes = [f"  {name}: {gloss}" for name, gloss in part.glosses().items()] + [f"  folded: {x}" for x in part.folded]
+    heading = f"{way}: {whole.g} is the gradient of the value on the right"
+    found = Explanation("\n".join([heading, table(backward(part)), *notes]))
+    found.scene, found.nodes, found.notes = part, whole.nodes, notes
     return found
 
 

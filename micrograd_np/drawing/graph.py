@@ -11,7 +11,7 @@ import functools
 import linecache
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from operator import attrgetter
@@ -65,12 +65,22 @@ class Graph:
         # rule for this argument.
         self.tail, self.head, self.position, has_rule = np.array(ends, np.int64).reshape(-1, 4).T.copy()
         self.has_rule = has_rule.astype(bool)
-        tag = tagging({title for title in self.titles if title})  # generated names of leaves
-        self.tags = {i: tag(self.kinds[i]) for i in np.flatnonzero(~self.made).tolist() if not self.titles[i]}
+        taken = {title for title in self.titles if title}
+        self.taken = taken | {title.partition(".")[0] for title in taken}  # of c1.weight also c1, a module
+        self.counts: Counter[str] = Counter()
+        # Generated names of leaves.
+        self.tags = {i: self.new_tag(self.kinds[i]) for i in np.flatnonzero(~self.made).tolist() if not self.titles[i]}
 
     def title(self, place: int) -> str:
         """Return a value's name, or the one generated for a leaf; empty for an operation without a name."""
         return self.titles[place] or self.tags.get(place, "")
+
+    def new_tag(self, kind: str) -> str:
+        """Return a name for a value that has none: w1, c1, v1, ... for leaves, constants and results."""
+        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
+        self.counts[letter] += 1
+        tag = f"{letter}{self.counts[letter]}"
+        return self.new_tag(kind) if tag in self.taken else tag
 
 
 def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()) -> Graph:
@@ -135,20 +145,6 @@ def kind(x: Any, final: bool) -> str:
     if x.op is not None:
         return "output" if final else "operation"
     return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
-
-
-def tagging(taken: set[str]) -> Callable[[str], str]:
-    """Return a function that makes names for unnamed values: w1, c1, v1, ... for leaves, constants and results."""
-    counts: Counter[str] = Counter()
-    taken = taken | {title.partition(".")[0] for title in taken}  # of c1.weight also c1, a module
-
-    def tag(kind: str) -> str:
-        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
-        counts[letter] += 1
-        found = f"{letter}{counts[letter]}"
-        return tag(kind) if found in taken else found
-
-    return tag
 
 
 def place_weights(graph: Graph, names: Names) -> None:

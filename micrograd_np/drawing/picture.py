@@ -7,7 +7,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from html import escape
 from numbers import Integral
@@ -59,10 +59,9 @@ class Picture:
     `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
     """
 
-    def __init__(self, scene: Scene, direction: str, nudged: Callable[[], dict[str, Any]] = dict) -> None:
+    def __init__(self, scene: Scene, direction: str) -> None:
         self.scene = scene
         self.direction = direction
-        self.nudged = nudged
 
     @functools.cached_property
     def dot(self) -> str:
@@ -98,7 +97,7 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, dot.render(self.dot, "svg").decode(), self.nudged())
+        return html.page(self.scene, dot.render(self.dot, "svg").decode())
 
     def player(self, height: int = 640) -> Player:
         """The page that plays the picture, inside a notebook.
@@ -224,8 +223,7 @@ def pictured(
     """The picture of values whose names are known."""
     graph = graph_of(outputs, names)
     check_fold(fold, graph, names)
-    leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
-    return Picture(fill(scene_of(graph, limit, fold)), direction, lambda: html.nudge(outputs, leaves))
+    return Picture(fill(scene_of(graph, limit, fold)), direction)
 
 
 def tensors(result: Any) -> list[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
 from .collapse import Item, box_places, fold
-from .graph import LEAVES, Graph, Scope, is_box, tagging
+from .graph import LEAVES, Graph, Scope, is_box
 
 EARLIER = "from an earlier backward"
 ELSEWHERE = "from elsewhere: another backward, output or write"
@@ -142,40 +142,28 @@ def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ())
     item_of = {int(graph.ops[item.stop - 1]): item for item in items}
     folds = [place for place, item in item_of.items() if item.size > 1]
     crossing = np.flatnonzero((boxes[graph.tail] != boxes[graph.head]) & (boxes[graph.tail] >= 0))  # between boxes
-    leaving = leaving_values(graph, folds, boxes, crossing)
-    # A fold takes the name of its last value if no other value leaves it, and if an operation that is shown uses it.
-    users = boxes[graph.head[crossing]]
-    used_by_ops = set(graph.tail[crossing[~np.isin(users, folds)]].tolist())
-    named_folds = {fold for fold in folds if leaving[fold] == [fold] and fold in used_by_ops}
+    # A fold shows its last value if no other value leaves it; it takes its name if an operation that is shown uses it.
+    used, user = graph.tail[crossing], boxes[graph.head[crossing]]
+    single = set(folds) - set(boxes[used[boxes[used] != used]].tolist())
+    named_folds = single & set(used[~np.isin(user, folds)].tolist())
     nodes: list[Node] = []
     phrases: dict[int, Phrase] = {}  # by the place of a box: how formulas call its value
-    tag = tagging({title for title in (*graph.titles, *graph.tags.values()) if title})
     for place in np.flatnonzero(boxes == np.arange(len(boxes))).tolist():
         node = value_box(graph, place)
         if item := item_of.get(place):
             node.scope = item.scope
-            set_formula(graph, node, phrases, tag, named=place in named_folds)
+            set_formula(graph, node, phrases, named=place in named_folds)
             if item.size == 1 or place in named_folds:
                 phrases[place] = node.phrase
             if item.size > 1:
-                node = fold_box(graph, node, item, leaving[place])
+                node = node if place in single else Node(node.id, "fold", None, None, scope=item.scope)
+                node.kind, node.text, node.op = "fold", item.group or item.words, ""
+                node.members = [graph.values[i] for i in graph.ops[item.start : item.stop]]
         nodes.append(node)
     edges = build_edges(graph, boxes, crossing, folds, phrases)
     hide_repeated(nodes, edges)
     hidden_leaves = int(np.count_nonzero(boxes < 0))
     return Scene(nodes, edges, fold_lines(items, hidden_leaves), program=graph.program, g=graph.g)
-
-
-def leaving_values(graph: Graph, folds: list[int], boxes: Any, crossing: Any) -> dict[int, list[int]]:
-    """Return, for each fold, the places of the values that leave it: those used outside of it, and its last one."""
-    leaving: dict[int, list[int]] = {fold: [] for fold in folds}
-    for place in np.unique(graph.tail[crossing]).tolist():
-        if graph.made[place] and boxes[place] in leaving:
-            leaving[boxes[place]].append(place)
-    for last, places in leaving.items():
-        if last not in places:
-            places.append(last)
-    return leaving
 
 
 def build_edges(graph: Graph, boxes: Any, crossing: Any, folds: list[int], phrases: dict[int, Phrase]) -> list[Edge]:
@@ -216,7 +204,7 @@ def value_box(graph: Graph, place: int) -> Node:
     return node
 
 
-def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], tag: Callable[[str], str], named: bool) -> None:
+def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], named: bool) -> None:
     """Give an operation's box its text, and a generated name if it must be named or its text cannot serve as a name."""
     x = node.graph_value
     node.op = x.op.name
@@ -225,7 +213,7 @@ def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], tag: Calla
     serves_as_name = 0 < len(made.text) <= MAX_TITLE and not isinstance(getattr(x, "_data", None), tuple)
     node.text = made.text
     if not node.name and (named or not serves_as_name):
-        node.tag = tag(node.kind)
+        node.tag = graph.new_tag(node.kind)
     node.phrase = Phrase(node.title) if node.title else made
 
 
@@ -247,14 +235,6 @@ def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
                 first.undrawn_edges = len(others)
             else:
                 by_id[first.tail].undrawn = f"goes into {len(others)} more folded boxes"
-
-
-def fold_box(graph: Graph, last: Node, item: Item, leaving: list[int]) -> Node:
-    """Return the box of a fold; it shows the last value if no other value is used outside of the fold."""
-    box = last if len(leaving) == 1 else Node(last.id, "fold", None, None, scope=item.scope)
-    box.kind, box.text, box.op = "fold", item.group or item.words, ""
-    box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
-    return box
 
 
 def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:
@@ -339,7 +319,10 @@ def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> N
         return
     by_position = {edge.position: edge for edge in edges}
     of_z = node.phrase if node.title or z_is_taken else None  # None: formulas write z
-    names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
+    names = [of_z]
+    for i, a in enumerate(x.args):
+        edge = by_position.get(i)
+        names.append(short(a) if not is_box(a) else edge.phrase if edge and edge.phrase.text else None)
     has_gradient = x.grad is not None and is_unwritten(x)
     g = as_ndarray(x.grad) if has_gradient else None
     z, values = as_used(x)
@@ -380,13 +363,6 @@ def only_part(sent: Any) -> Any:
 def runs_users_code(x: Tensor) -> bool:
     """Return whether a rule calls the user's own code, such as a hook: a picture must not run that once more."""
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
-
-
-def argument_phrase(x: Any, edge: Edge | None) -> Phrase | None:
-    """Return how formulas write an argument: its name, how it was made, or its number."""
-    if not is_box(x):
-        return short(x)
-    return edge.phrase if edge and edge.phrase.text else None
 
 
 def is_unwritten(x: Tensor) -> bool:
