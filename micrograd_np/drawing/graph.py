@@ -93,23 +93,21 @@ def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()
     final = {id(x) for x in outputs}
     drawn = final.union(keep)
     shown: list[Any] = []
-    kinds, scopes = [], []
-    titles: list[str | None] = []
     place: dict[int, int] = {}
     for x in every:
         if getattr(x, "op", None) is alias and x.args and id(x) not in drawn:
             place[id(x)] = place[id(x.args[0])]  # the value is a box, and takes the name of its alias
-            titles[place[id(x)]] = titles[place[id(x)]] or called[id(x)]
-            continue
-        place[id(x)] = len(shown)
-        shown.append(x)
-        kinds.append(kind(x, id(x) in final))
-        titles.append(called[id(x)])
-        scopes.append(labels.get(id(getattr(x, "scope", None)), ()))
-    taken = {title for title in titles if title}
-    g = next(letter for letter in GRADIENTS if letter not in taken)
+            value = id(shown[place[id(x)]])
+            called[value] = called[value] or called[id(x)]
+        else:
+            place[id(x)] = len(shown)
+            shown.append(x)
+    kinds = [kind(x, id(x) in final) for x in shown]
+    titles = [called[id(x)] for x in shown]
+    scopes = [labels.get(id(getattr(x, "scope", None)), ()) for x in shown]
+    g = next(letter for letter in GRADIENTS if letter not in titles)
     kept = {place[each] for each in keep if each in place}
-    graph = Graph(shown, kinds, titles, place, kept, scopes=scopes, g=g)
+    graph = Graph(shown, kinds, titles, place, kept, scopes, g=g)
     place_weights(graph, names)
     drop_single(graph)
     return graph

@@ -20,7 +20,7 @@ WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 def page(scene: Scene, svg: str) -> str:
     """Return the page of a scene, given its drawing."""
-    lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
+    lines = list(dict.fromkeys(node.where for node in scene.nodes if node.where))
     data = {
         "nodes": {node.id: described(node) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
@@ -46,12 +46,6 @@ def page(scene: Scene, svg: str) -> str:
 def alt(scene: Scene) -> str:
     """Return the words that stand for a drawing where it cannot be seen."""
     return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
-
-
-def place_of(where: str) -> tuple[str, int]:
-    """Return the file and the number of a line `file.py:12: ...`."""
-    file, number, *_ = [*where.split(":"), "0"]
-    return file, int(number) if number.isdigit() else 0
 
 
 def forward_steps(scene: Scene) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,11 +110,11 @@ class Scene:
 
     def incoming_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that end there."""
-        return edges_by((edge.head, edge) for edge in self.edges)
+        return edges_by("head", self.edges)
 
     def gradient_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that begin there and bring a gradient back to it."""
-        return edges_by((edge.tail, edge) for edge in self.edges if edge.has_rule)
+        return edges_by("tail", [edge for edge in self.edges if edge.has_rule])
 
 
 def glosses_of(op: str, rule: str) -> dict[str, str]:
@@ -123,11 +123,11 @@ def glosses_of(op: str, rule: str) -> dict[str, str]:
     return {name: row.gloss for name in names if (row := TABLE.get(name)) and row.gloss}
 
 
-def edges_by(pairs: Iterable[tuple[str, Edge]]) -> dict[str, list[Edge]]:
-    """Return the arrows of each box, from pairs of a box's id and an arrow."""
+def edges_by(end: str, edges: list[Edge]) -> dict[str, list[Edge]]:
+    """Return the arrows of each box, which is at their "tail" or at their "head"."""
     found: dict[str, list[Edge]] = {}
-    for box, edge in pairs:
-        found.setdefault(box, []).append(edge)
+    for edge in edges:
+        found.setdefault(getattr(edge, end), []).append(edge)
     return found
 
 
@@ -220,21 +220,19 @@ def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], named: boo
 def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
     """Draw one arrow instead of many: from a leaf to folds (a weight of each iteration), or between two boxes."""
     by_id = {node.id: node for node in nodes}
-    groups: dict[Hashable, list[Edge]] = {}
+    groups: dict[tuple[str, str], list[Edge]] = {}
     for edge in edges:
         tail, head = by_id[edge.tail], by_id[edge.head]
-        if tail.kind in LEAVES and head.kind == "fold":
-            groups.setdefault(tail.id, []).append(edge)
-        elif tail.kind == "fold":
-            groups.setdefault((tail.id, head.id), []).append(edge)
-    for first, *others in groups.values():
+        if tail.kind == "fold" or (tail.kind in LEAVES and head.kind == "fold"):
+            groups.setdefault((tail.id, head.id if tail.kind == "fold" else ""), []).append(edge)
+    for (tail_id, head_id), (first, *others) in groups.items():
         if len(others) >= MAX_EDGES:
             for edge in others:
                 edge.drawn = False
-            if by_id[first.tail].kind == "fold":
+            if head_id:
                 first.undrawn_edges = len(others)
             else:
-                by_id[first.tail].undrawn = f"goes into {len(others)} more folded boxes"
+                by_id[tail_id].undrawn = f"goes into {len(others)} more folded boxes"
 
 
 def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:

@@ -66,8 +66,6 @@ class Recorder(NDArrayOperatorsMixin):
         return lambda *args, **kwargs: self.method(name, args, kwargs)
 
     def method(self, name: str, args: Any, kwargs: Any) -> Any:
-        if name in ("dot", "transpose"):
-            return getattr(np, name)(self, *args)
         value = getattr(self.value, name)(*unwrap(args), **unwrap(kwargs))
         if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
             return self
@@ -77,10 +75,6 @@ class Recorder(NDArrayOperatorsMixin):
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         return wrap(self.value[unwrap(index)], self.phrase.subscript(parts, short))
-
-    def __setitem__(self, index: Any, values: Any) -> None:
-        self.value[unwrap(index)] = unwrap(values)
-        self.phrase = function_call("put", [self.phrase, short(index), short(values)], {}, {})
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise ArgumentTypeError("operations on a plain NumPy array cannot be recorded")
