@@ -225,16 +225,15 @@ def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
     spots: dict[Any, list[Any]] = {}
     for op in ops:
         if op._created_at:
-            spots.setdefault((id(op._created_at[0]), op._created_at[1]), []).append(op)
-    bound: dict[tuple[int, str], list[Any]] = {}
-    for (code, _), made in spots.items():
-        for name, each in results(made, target(*made[0]._created_at)):
-            bound.setdefault((code, name), []).append(each)
+            spots.setdefault(op._created_at, []).append(op)
+    bound: dict[tuple[CodeType, str], list[Any]] = {}
+    for (code, instruction), made in spots.items():
+        for name, each in results(made, target(code, instruction)):
+            if name[0] != "_":  # so the user says that it is no name
+                bound.setdefault((code, name), []).append(each)
     found = {}
     for (_, name), values in bound.items():
-        if name.startswith("_"):
-            continue  # the user says that it is no name
-        values.sort(key=lambda op: op._order)
+        values.sort(key=attrgetter("_order"))
         for i, value in enumerate(values, 1):
             found[id(value)] = name, name if len(values) == 1 else f"{name}_{i}"
     return found
@@ -275,22 +274,14 @@ def targets(source: str) -> dict[Any, tuple[str, ...]]:
     except (SyntaxError, ValueError):
         return {}
     found: dict[Any, tuple[str, ...]] = {}
-
-    def enter(to: Any, value: Any) -> None:
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FOLDING:
-            return  # one call makes many values, and binds the last
-        parts: list[Any] = to.elts if isinstance(to, ast.Tuple) else [to]
-        if isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
-            for part, each in zip(parts, value.elts, strict=False):
-                enter(part, each)
-        elif all(isinstance(part, ast.Name) for part in parts):
-            found[place(value)] = tuple(part.id for part in parts)
-
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            enter(node.targets[0], node.value)
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value:
-            enter(node.target, node.value)
-        elif isinstance(node, ast.AugAssign):
-            enter(node.target, node)
+        to: Any = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value: Any = node if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
+        each_alone = isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple)
+        for part, made in zip(to.elts, value.elts, strict=False) if each_alone else [(to, value)]:
+            names: list[Any] = part.elts if isinstance(part, ast.Tuple) else [part]
+            # A call of Python's sum makes many values, and binds the last.
+            is_folding = isinstance(made, ast.Call) and getattr(made.func, "id", "") in FOLDING
+            if made and not is_folding and all(isinstance(name, ast.Name) for name in names):
+                found[place(made)] = tuple(name.id for name in names)
     return found
