@@ -93,11 +93,8 @@ class Derivation:
             return self.opaque_vjp(edge, head, tail, tree, g)
         for node in ast.walk(tree):
             match node:
-                case ast.Call(ast.Name("excess"), [x, y]):  # softmax(x) - y
-                    x_value, y_value = value_of(x, self.reads), value_of(y, self.reads)
-                    if y_value is not None and np.ndim(y_value) < np.ndim(x_value):
-                        symbol = self.latex.get(getattr(y, "id", ""), "y")
-                        self.notes[rf"{symbol} \text{{ as one-hot rows}}"] = None
+                case ast.Call(ast.Name("excess"), [_, ast.Name(y)]) if self.reads[y].dtype.kind in "iu":
+                    self.notes[rf"{self.latex[y]} \text{{ as one-hot rows}}"] = None  # in softmax(x) - y
         return Replace(g).visit(tree)  # type: ignore[no-any-return]
 
     def has_notation(self, tree: ast.expr) -> bool:

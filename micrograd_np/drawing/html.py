@@ -20,12 +20,15 @@ WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 def page(scene: Scene, svg: str) -> str:
     """Return the page of a scene, given its drawing."""
+    missing = [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
+    if scene.program:
+        missing = ["a program has no numbers of its own: they come with each call"]
     lines = list(dict.fromkeys(node.where for node in scene.nodes if node.where))
     data = {
         "nodes": {node.id: described(node) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": [*forward_steps(scene), *backward_steps(scene)],
-        "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
+        "note": "; ".join([*missing, *(f"folded: {words}" for words in scene.folded)]),
         "output": label(scene.nodes[-1]),
         "lines": lines,
         "g": scene.g,
@@ -100,13 +103,6 @@ def heat_style() -> str:
     light = "".join(f".h{level} {{ background: {colour}; }}\n" for level, colour in HEAT.items())
     dark = "".join(f".h{level} {{ background: {DARK[colour]}; }}\n" for level, colour in HEAT.items())
     return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
-
-
-def missing_numbers(scene: Scene) -> list[str]:
-    """Return the reason why there are no numbers or no gradients, if so."""
-    if scene.program:
-        return ["a program has no numbers of its own: they come with each call"]
-    return [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:

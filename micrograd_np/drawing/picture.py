@@ -148,12 +148,6 @@ FINE = 60  # boxes; a larger picture has a lower resolution
 FORMATS = {f".{name}": name for name in ("svg", "png", "pdf", "dot", "html")} | {".mmd": "mermaid", ".txt": "text"}
 
 
-WRAP = (
-    "Draw a Tensor, or a function that returns one. A function is given arrays as they are: wrap what wants a "
-    "gradient, mg.Tensor(x, requires_grad=True)."
-)
-
-
 def draw(
     target: Any,
     *args: Any,
@@ -208,7 +202,10 @@ def draw(
         )
     outputs = tensors(target)
     if not outputs:
-        raise ArgumentTypeError(f"there is no Tensor to draw in {target!r:.80}. {WRAP}")
+        raise ArgumentTypeError(
+            f"there is no Tensor to draw in {target!r:.80}. Draw a Tensor, or a function that returns one. A function "
+            "is given arrays as they are: wrap what wants a gradient, mg.Tensor(x, requires_grad=True)."
+        )
     return pictured(outputs, names or live(Names(), walk(outputs)), direction, fold, limit)
 
 

@@ -108,6 +108,15 @@ class Scene:
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
 
+    def frames(self) -> dict[Scope, list[Node]]:
+        """Return the boxes of each frame, those of frames in it aside; an outer frame comes before those in it."""
+        found: dict[Scope, list[Node]] = {(): []}
+        for node in self.nodes:
+            for depth in range(len(node.scope)):
+                found.setdefault(node.scope[: depth + 1], [])
+            found[node.scope].append(node)
+        return found
+
     def incoming_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that end there."""
         return edges_by("head", self.edges)
@@ -149,10 +158,9 @@ def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ())
     nodes: list[Node] = []
     phrases: dict[int, Phrase] = {}  # by the place of a box: how formulas call its value
     for place in np.flatnonzero(boxes == np.arange(len(boxes))).tolist():
-        node = value_box(graph, place)
+        node = value_box(graph, place, phrases, must_be_named=place in named_folds)
         if item := item_of.get(place):
             node.scope = item.scope
-            set_formula(graph, node, phrases, named=place in named_folds)
             if item.size == 1 or place in named_folds:
                 phrases[place] = node.phrase
             if item.size > 1:
@@ -194,27 +202,23 @@ def phrase_of(graph: Graph, arg: Any, phrases: dict[int, Phrase]) -> Phrase:
     return phrases.get(place) or (Phrase(title) if title else UNNAMED)
 
 
-def value_box(graph: Graph, place: int) -> Node:
-    """Return the box of one value, without a formula."""
+def value_box(graph: Graph, place: int, phrases: dict[int, Phrase], must_be_named: bool) -> Node:
+    """Return the box of one value; it gets a name if it must have one, or if its formula cannot serve as a name."""
     x = graph.values[place]
     node = Node(f"n{place}", graph.kinds[place], graph.titles[place], x, tag=graph.tags.get(place, ""))
     node.phrase, node.scope, node.value = Phrase(node.title), graph.scopes[place], graph.used.get(place)
     if graph.program:
         node.shape, node.dtype = x.shape, x.dtype
+    if graph.made[place]:
+        node.op = x.op.name
+        args = [phrase_of(graph, arg, phrases) for arg in x.args]
+        made = formula(x.op, args, x.params) if args else Phrase(node.op)
+        serves_as_name = 0 < len(made.text) <= MAX_TITLE and not isinstance(getattr(x, "_data", None), tuple)
+        node.text = made.text
+        if not node.name and (must_be_named or not serves_as_name):
+            node.tag = graph.new_tag(node.kind)
+        node.phrase = Phrase(node.title) if node.title else made
     return node
-
-
-def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], named: bool) -> None:
-    """Give an operation's box its text, and a generated name if it must be named or its text cannot serve as a name."""
-    x = node.graph_value
-    node.op = x.op.name
-    args = [phrase_of(graph, arg, phrases) for arg in x.args]
-    made = formula(x.op, args, x.params) if args else Phrase(node.op)
-    serves_as_name = 0 < len(made.text) <= MAX_TITLE and not isinstance(getattr(x, "_data", None), tuple)
-    node.text = made.text
-    if not node.name and (named or not serves_as_name):
-        node.tag = graph.new_tag(node.kind)
-    node.phrase = Phrase(node.title) if node.title else made
 
 
 def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:

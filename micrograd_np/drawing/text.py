@@ -113,14 +113,9 @@ def mermaid(scene: Scene, direction: str = "both") -> str:
 
 def groups(scene: Scene, direction: str) -> list[str]:
     """Return the boxes, those of a scope inside its frame."""
-    members: dict[tuple[str, ...], list[str]] = {(): []}
-    for node in scene.nodes:
-        for depth in range(len(node.scope)):
-            members.setdefault(node.scope[: depth + 1], [])
-        members[node.scope].append(mermaid_box(node, direction))
-    for i, scope in reversed(list(enumerate(members))):
-        if scope:
-            members[scope[:-1]][:0] = [f"subgraph s{i}[{quoted(clip(scope[-1]))}]", *members[scope], "end"]
+    members = {scope: [mermaid_box(node, direction) for node in nodes] for scope, nodes in scene.frames().items()}
+    for i, scope in list(enumerate(members))[:0:-1]:  # the inner frames first
+        members[scope[:-1]][:0] = [f"subgraph s{i}[{quoted(clip(scope[-1]))}]", *members[scope], "end"]
     return members[()]
 
 
