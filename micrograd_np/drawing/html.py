@@ -27,7 +27,7 @@ def page(scene: Scene, svg: str) -> str:
     data = {
         "nodes": {node.id: described(node) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
-        "steps": [*forward_steps(scene), *backward_steps(scene)],
+        "steps": [*({"pass": "forward", "node": node.id} for node in scene.nodes), *backward_steps(scene)],
         "note": "; ".join([*missing, *(f"folded: {words}" for words in scene.folded)]),
         "output": label(scene.nodes[-1]),
         "lines": lines,
@@ -49,16 +49,6 @@ def page(scene: Scene, svg: str) -> str:
 def alt(scene: Scene) -> str:
     """Return the words that stand for a drawing where it cannot be seen."""
     return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
-
-
-def forward_steps(scene: Scene) -> list[dict[str, Any]]:
-    """Return a step for each value, in the order of computation."""
-    steps = []
-    for node in scene.nodes:
-        used = [i for i, edge in enumerate(scene.edges) if edge.head == node.id]
-        inputs = list(dict.fromkeys(scene.edges[i].tail for i in used))
-        steps.append({"pass": "forward", "node": node.id, "edges": used, "inputs": inputs})
-    return steps
 
 
 def backward_steps(scene: Scene) -> list[dict[str, Any]]:
