@@ -192,7 +192,7 @@ def undrawn_notes(node: Node, view: View) -> list[str]:
     """Describe the parts of a gradient that no drawn arrow shows."""
     if not view.has_cells or not view.gradients:
         return [node.undrawn]
-    return [*undrawn(node).split(", "), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
+    return [*undrawn(node), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
 
 def arrow(edge: Edge, view: View) -> dict[str, str]:

@@ -99,17 +99,6 @@ class Picture:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
         return html.page(self.scene, dot.render(self.dot, "svg").decode())
 
-    def player(self, height: int = 640) -> Player:
-        """The page that plays the picture, inside a notebook.
-
-        Parameters
-        ----------
-        height : int
-            Of the frame, in pixels.
-        """
-        look = f'width="100%" height="{height}" style="border:0" title="step through the picture"'
-        return Player(f'<iframe {look} srcdoc="{escape(self.html)}"></iframe>')
-
     def save(self, path: Path) -> Path:
         """Write the picture in the format that the path's suffix names; returns the path."""
         suffix = os.path.splitext(path)[1].lower()
@@ -132,16 +121,6 @@ class Picture:
 
     def __repr__(self) -> str:
         return f'<Picture of {len(self.scene.nodes)} boxes; .save("graph.html") writes a page, "graph.svg" a drawing>'
-
-
-class Player(str):
-    """A page in a frame, as HTML that a notebook shows."""
-
-    def _repr_html_(self) -> str:
-        return str(self)
-
-    def __repr__(self) -> str:
-        return "<Player; shown in a notebook, or written by picture.save('page.html')>"
 
 
 FINE = 60  # boxes; a larger picture has a lower resolution

@@ -60,11 +60,10 @@ def backward(scene: Scene) -> list[Row]:
     return rows
 
 
-def undrawn(node: Node) -> str:
+def undrawn(node: Node) -> list[str]:
     """Describe the arrows of a value that are not drawn, and the gradient that comes back along them."""
-    if not node.undrawn or node.undrawn_share is None:
-        return node.undrawn
-    return f"{node.undrawn}, share: {brief(node.undrawn_share)}"
+    share = figures(node.undrawn_share)
+    return [node.undrawn, *([f"share: {share}"] if share else [])] if node.undrawn else []
 
 
 def equation(node: Node) -> str:
@@ -127,7 +126,7 @@ def mermaid_box(node: Node, direction: str) -> str:
         words.append(f"gradient {gradient}")
         if node.reason:
             words.append(f"{node.reason}: {figures(node.difference)}")
-    words += [undrawn(node)] if node.undrawn else []
+    words += [", ".join(undrawn(node))] if node.undrawn else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 

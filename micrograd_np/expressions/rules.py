@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..core.containers import map_leaves
+from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentTypeError
 from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION, namespace
@@ -167,14 +167,9 @@ def first_case(row: Primitive) -> Example | None:
     """Return the row's first example that can be written as source, with random arrays."""
     plain = [Example((Drawn(2),) * len(row.rules), {})] if isinstance(row, Elementwise) else []
     for case in row.examples or plain:
-        if all(has_source(x) for x in (*case.args, *case.kwargs.values())):
+        if not any(map(callable, flatten([case.args, case.kwargs])[0])):
             return Example(tuple(random_array(x, row.domain, seed) for seed, x in enumerate(case.args)), case.kwargs)
     return None
-
-
-def has_source(x: Any) -> bool:
-    """Return whether an example's argument can be written as source."""
-    return all(map(has_source, x)) if isinstance(x, list | tuple) else not callable(x)
 
 
 def random_array(x: Any, domain: tuple[float, float], seed: int) -> Any:

@@ -73,12 +73,3 @@ def test_the_line_that_runs_is_marked_and_leads_to_its_step(player, loss):
     page.locator("#lines span", has_text="o.sum()").click()
     assert page.inner_text("#panel h2") == "loss"
     assert page.inner_text("#lines .now").endswith("loss = o.sum()")
-
-
-def test_the_player_is_a_frame_of_a_notebook(loss, browser):
-    html = loss.player(400)._repr_html_()
-    assert html.startswith("<iframe") and "srcdoc=" in html and 'height="400"' in html
-    page = browser.new_page()
-    page.set_content(html)
-    assert "how loss was computed" in page.frame_locator("iframe").locator("#panel").inner_text()
-    page.close()
