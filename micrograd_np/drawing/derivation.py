@@ -24,7 +24,6 @@ from .latex import NOTATION, Writer, escape, is_product, symbol_of, value_of
 from .scene import Edge, Node, Scene, glosses_of
 from .text import label
 
-MAX_LINES = 40  # notes included
 MAX_NAMES = 12  # values and gradients in a line; a gradient that needs more has a line of its own
 
 
@@ -192,13 +191,9 @@ def first_gradient(output: Node, derivation: Derivation) -> ast.expr:
 
 
 def typeset(lines: list[Line], notes: list[str]) -> str:
-    """Return lines as an aligned block, with notes below; of many, the first and the last."""
+    """Return lines as an aligned block, with notes below."""
     rows = [rf"{line.symbol} &= {line.latex} && \text{{{escape(line.reason)}}}" for line in lines]
-    notes = [rf"&&& {note}" for note in notes[: MAX_LINES // 4]]
-    if len(rows) + len(notes) > MAX_LINES:
-        room = (MAX_LINES - len(notes) - 1) // 2
-        rows = [*rows[:room], r"&\;\;\vdots", *rows[-room:]]
-    body = " \\\\\n".join([*rows, *notes])
+    body = " \\\\\n".join([*rows, *(rf"&&& {note}" for note in notes)])
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 

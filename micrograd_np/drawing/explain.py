@@ -13,7 +13,7 @@ from ..core.backward import FREED
 from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..expressions.layout import Listing, html_table
+from ..expressions.layout import Listing
 from .collapse import MAX_BOXES
 from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached, walk
@@ -81,7 +81,7 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
     notes = [f"  {name}: {gloss}" for name, gloss in part.glosses().items()] + [f"  folded: {x}" for x in part.folded]
     heading = f"{way}: {whole.g} is the gradient of the value on the right"
     found = Explanation("\n".join([heading, table(backward(part)), *notes]))
-    found.scene, found.nodes, found.notes = part, whole.nodes, notes
+    found.scene, found.nodes = part, whole.nodes
     return found
 
 
@@ -89,7 +89,6 @@ class Explanation(Listing):
     """The text of an explanation; `.latex` is the same as mathematics, which a notebook shows."""
 
     scene: Scene
-    notes: list[str]  # the lines below the table
     nodes: list[Node]  # the values that formulas may mention, also those off the path
 
     @property
@@ -101,11 +100,8 @@ class Explanation(Listing):
         return f"$${self.latex}$$"
 
     def _repr_html_(self) -> str:
-        """Return a table, its title above and the mathematics below, which a notebook typesets."""
-        title, notes = self.splitlines()[0], map(str.strip, self.notes)
-        head = ("value", "shape", "rule", "from", "gradient")
-        below = "".join(f"<p>{escape(text)}</p>" for text in (*notes, self._repr_latex_()))
-        return f"<div><p>{escape(title)}</p>{html_table(backward(self.scene), head)}{below}</div>"
+        """Return the text, with the mathematics below, which a notebook typesets."""
+        return f"<div>{super()._repr_html_()}<p>{escape(self._repr_latex_())}</p></div>"
 
 
 def check_tensor(function: str, x: Any) -> None:
