@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..core.tensor import Tensor
+import numpy as np
+
+from ..core.backward import FREED
+from ..core.tensor import Tensor, as_ndarray
 from .dot import FITTING, cell_table, facts
-from .graph import kind
+from .graph import kind, ops_of
 from .preview import DARK, GRADIENT, HEAT, VALUE, heat, host, numbers, preview
-from .scene import Edge, Node, Scene, set_value
+from .scene import Edge, Node, Scene, runs_users_code, set_value
 from .text import clip, label
 
 WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 
-def page(scene: Scene, svg: str) -> str:
-    """Return the page of a scene, given its drawing."""
+def page(scene: Scene, svg: str, nudged: Mapping[str, Any]) -> str:
+    """Return the page of a scene, given its drawing.
+
+    `nudged` holds, by box, how the output changes when 0.001 is added to each entry: see `nudge`.
+    """
     missing = [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
     if scene.program:
         missing = ["a program has no numbers of its own: they come with each call"]
     lines = list(dict.fromkeys(node.where for node in scene.nodes if node.where))
     data = {
-        "nodes": {node.id: described(node) for node in scene.nodes},
+        "nodes": {node.id: described(node) | nudges_of(node, nudged) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
         "steps": [*({"pass": "forward", "node": node.id} for node in scene.nodes), *backward_steps(scene)],
         "note": "; ".join([*missing, *(f"folded: {words}" for words in scene.folded)]),
@@ -49,6 +56,52 @@ def page(scene: Scene, svg: str) -> str:
 def alt(scene: Scene) -> str:
     """Return the words that stand for a drawing where it cannot be seen."""
     return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
+
+
+NUDGE = 0.001  # added to an entry
+MAX_RERUN = 300  # ops of a graph that is run again for each entry
+MAX_ENTRIES = 64  # of all leaves together
+
+
+def nudge(outputs: Sequence[Tensor], leaves: Mapping[int, str]) -> dict[str, list[float]]:
+    """Return how a scalar output changes when NUDGE is added to an entry of a leaf, by box: each graph is run again.
+
+    Random numbers are arguments of ops, and stay as they were.
+    """
+    ops, changes = ops_of(outputs), {}
+    if len(outputs) != 1 or outputs[0].size != 1 or len(ops) > MAX_RERUN or any(map(runs_users_code, ops)):
+        return {}
+    used = {id(x): x for op in ops for x in op.args if id(x) in leaves}
+    if sum(x.size for x in used.values()) > MAX_ENTRIES or any(x._paths is FREED for x in ops):
+        return {}
+    before = rerun(ops, {})
+    for key, leaf in used.items():
+        found = []
+        for i in range(leaf.size):
+            moved = as_ndarray(leaf).astype(float)
+            moved.flat[i] += NUDGE
+            found.append(float(np.ravel(rerun(ops, {key: moved.astype(leaf.dtype)}) - before)[0]))
+        changes[leaves[key]] = found
+    return changes
+
+
+def rerun(ops: Sequence[Tensor], values: dict[int, Any]) -> Any:
+    """Return the last op's value with other values of some leaves."""
+    values = dict(values)
+    with np.errstate(all="ignore"):
+        for op in ops:
+            args = [values.get(id(x), used) for x, used in zip(op.args, op._values, strict=True)]
+            values[id(op)] = op.op.kernel(*args, **(op.params or {}))
+    return values[id(ops[-1])]
+
+
+def nudges_of(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
+    """Return by how much adding 0.001 to each entry of a leaf changes the output: as predicted, and in truth."""
+    changes = nudged.get(node.id)
+    if changes is None or node.gradient is None:
+        return {}
+    predicted = np.ravel(host(node.gradient)) * NUDGE
+    return {"nudge": [[f"{a:.3g}", f"{b:.3g}"] for a, b in zip(predicted, changes, strict=True)]}
 
 
 def backward_steps(scene: Scene) -> list[dict[str, Any]]:

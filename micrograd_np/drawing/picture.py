@@ -7,7 +7,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from html import escape
 from numbers import Integral
@@ -59,9 +59,10 @@ class Picture:
     `.svg` and `.dot` are text, `.png` and `.pdf` bytes; `.save(path)` writes the format that the suffix names.
     """
 
-    def __init__(self, scene: Scene, direction: str) -> None:
+    def __init__(self, scene: Scene, direction: str, nudged: Callable[[], dict[str, Any]] = dict) -> None:
         self.scene = scene
         self.direction = direction
+        self.nudged = nudged
 
     @functools.cached_property
     def dot(self) -> str:
@@ -97,7 +98,18 @@ class Picture:
     @functools.cached_property
     def html(self) -> str:
         """One page that plays the picture, forward and back, in any browser; it needs no network."""
-        return html.page(self.scene, dot.render(self.dot, "svg").decode())
+        return html.page(self.scene, dot.render(self.dot, "svg").decode(), self.nudged())
+
+    def player(self, height: int = 640) -> Player:
+        """The page that plays the picture, inside a notebook.
+
+        Parameters
+        ----------
+        height : int
+            Of the frame, in pixels.
+        """
+        look = f'width="100%" height="{height}" style="border:0" title="step through the picture"'
+        return Player(f'<iframe {look} srcdoc="{escape(self.html)}"></iframe>')
 
     def save(self, path: Path) -> Path:
         """Write the picture in the format that the path's suffix names; returns the path."""
@@ -121,6 +133,16 @@ class Picture:
 
     def __repr__(self) -> str:
         return f'<Picture of {len(self.scene.nodes)} boxes; .save("graph.html") writes a page, "graph.svg" a drawing>'
+
+
+class Player(str):
+    """A page in a frame, as HTML that a notebook shows."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return "<Player; shown in a notebook, or written by picture.save('page.html')>"
 
 
 FINE = 60  # boxes; a larger picture has a lower resolution
@@ -198,7 +220,8 @@ def pictured(
     """The picture of values whose names are known."""
     graph = graph_of(outputs, names)
     check_fold(fold, graph, names)
-    return Picture(fill(scene_of(graph, limit, fold)), direction)
+    leaves = {id(x): f"n{i}" for i, x in enumerate(graph.values) if graph.kinds[i] == "leaf"}
+    return Picture(fill(scene_of(graph, limit, fold)), direction, lambda: html.nudge(outputs, leaves))
 
 
 def tensors(result: Any) -> list[Tensor]:

@@ -112,6 +112,21 @@ function hidden(array, parts) {
   return [box];
 }
 
+// What one small step of an entry changes: as the gradient predicts, and in truth.
+function nudges(id) {
+  const { nudge, value } = nodes[id];
+  if (!nudge) return [];
+  const said = make("p", "Choose an entry to add 0.001 to it.", "nudge");
+  const box = table(value);
+  box.querySelectorAll("td").forEach((cell, i) => {
+    cell.tabIndex = 0;
+    cell.onclick = cell.onfocus = () => {
+      said.textContent = `${nodes[id].title}, entry ${i + 1}, plus 0.001: ${output} changes by ${nudge[i][0]} (predicted: gradient × 0.001), in truth by ${nudge[i][1]}`;
+    };
+  });
+  return [make("h3", "nudge"), box, said];
+}
+
 // Of a program, whose numbers come with each call: what goes in, by name.
 function goingIn(step) {
   return step.inputs.length ? [make("p", `goes in: ${step.inputs.map((id) => nodes[id].title).join(", ")}`, "dim")] : [];
@@ -124,7 +139,7 @@ function forward(step) {
   if (program) return [...made, ...goingIn(step)];
   return [...made, ...inputs.length ? [make("p", "goes in:", "dim")] : [], ...inputs,
     ...(value ? inputs.length ? hidden(value, part("comes out", value, "forward"))
-      : part(nodes[step.node].kind, value, "forward") : [])];
+      : part(nodes[step.node].kind, value, "forward") : []), ...nudges(step.node)];
 }
 
 function backward(step) {

@@ -1,4 +1,4 @@
-"""The player asks and tells: rules with numbers, predictions, the line that runs."""
+"""The player asks and tells: rules with numbers, predictions, nudges, the line that runs."""
 
 import numpy as np
 import pytest
@@ -66,6 +66,22 @@ def test_a_prediction_is_asked_for_and_counted(player, loss):
     assert "Not quite. 1 of 2" in panel(page)
 
 
+def test_a_nudge_says_the_predicted_and_the_true_change(player, loss):
+    page = player(loss)
+    page.locator("#panel td").last.click()
+    step = np.tanh((-0.25 + 0.001) * 4.0) - np.tanh(-1.0)
+    predicted = (1 - np.tanh(-1.0) ** 2) * 4.0 * 0.001
+    assert f"{predicted:.3g} (predicted" in panel(page) and f"in truth by {step:.3g}" in panel(page)
+
+
+def test_of_random_numbers_a_nudge_keeps_those_that_were_drawn():
+    x = mg.Tensor(np.ones(8), requires_grad=True)
+    loss = mg.nn.Dropout(0.5, rng=np.random.default_rng(0))(x * 2.0).sum()
+    loss.backward()
+    (changes,) = draw(loss).nudged().values()
+    np.testing.assert_allclose(changes, x.grad * 0.001, rtol=1e-6)
+
+
 def test_the_line_that_runs_is_marked_and_leads_to_its_step(player, loss):
     page = player(loss)
     page.keyboard.press("End")
@@ -73,3 +89,12 @@ def test_the_line_that_runs_is_marked_and_leads_to_its_step(player, loss):
     page.locator("#lines span", has_text="o.sum()").click()
     assert page.inner_text("#panel h2") == "loss"
     assert page.inner_text("#lines .now").endswith("loss = o.sum()")
+
+
+def test_the_player_is_a_frame_of_a_notebook(loss, browser):
+    html = loss.player(400)._repr_html_()
+    assert html.startswith("<iframe") and "srcdoc=" in html and 'height="400"' in html
+    page = browser.new_page()
+    page.set_content(html)
+    assert "how loss was computed" in page.frame_locator("iframe").locator("#panel").inner_text()
+    page.close()

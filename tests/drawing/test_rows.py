@@ -33,7 +33,7 @@ def test_every_row_is_drawn_and_the_parts_add_up_to_the_gradient(case):
         if edge.gradient is not None:
             assert edge.rule
             parts[edge.tail].append(edge.gradient)
-    assert all((dot.source(drawn), text.text(drawn), text.mermaid(drawn), html.page(drawn, "<svg></svg>")))
+    assert all((dot.source(drawn), text.text(drawn), text.mermaid(drawn), html.page(drawn, "<svg></svg>", {})))
     leaves = [each for each in drawn.nodes if each.kind == "leaf"]
     assert leaves
     for leaf in leaves:
