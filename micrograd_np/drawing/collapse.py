@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -158,31 +157,29 @@ def loop_item(middle: list[Item], body: list[Item]) -> Item:
 
 def fold_middle(graph: Graph, items: list[Item], limit: int) -> list[Item]:
     """Fold the middle of a graph, and ever more of it until the boxes are few enough; outputs and kept values stay."""
+
+    def must_be_shown(item: Item) -> bool:
+        return item.size == 1 and is_output_or_kept(graph, graph.ops[item.start])
+
     shorter, shown = items, limit
     while shown > 2 and count_boxes(graph, shorter) > limit:
         shown = shown * 3 // 4
-        n_head, n_middle = shown // 2, max(len(items) - shown, 0)
-        shorter = items[:n_head]
-        for alone, together in groupby(items[n_head : n_head + n_middle], partial(must_be_shown, graph)):
+        begin = shown // 2
+        end = begin + max(len(items) - shown, 0)
+        shorter = items[:begin]
+        for alone, together in groupby(items[begin:end], must_be_shown):
             inner = list(together)
-            if alone or len(inner) == 1:
-                shorter += inner
-            else:
-                scope = common({item.scope for item in inner})
-                shorter.append(middle_item(graph, inner[0].start, inner[-1].stop, scope))
-        shorter += items[n_head + n_middle :]
+            shorter += inner if alone or len(inner) == 1 else [middle_item(graph, inner)]
+        shorter += items[end:]
     return shorter
 
 
-def must_be_shown(graph: Graph, item: Item) -> bool:
-    return item.size == 1 and is_output_or_kept(graph, graph.ops[item.start])
-
-
-def middle_item(graph: Graph, start: int, stop: int, scope: Scope) -> Item:
+def middle_item(graph: Graph, inner: list[Item]) -> Item:
     """Return one item for operations that are neither a loop nor a group, such as `12 × *, 3 × exp`."""
+    start, stop = inner[0].start, inner[-1].stop
     counts = Counter(symbol(graph.values[place]) for place in graph.ops[start:stop])
     words = ", ".join(f"{count:,} × {op}" for op, count in counts.most_common())
-    return Item("middle", words, start, stop, scope)
+    return Item("middle", words, start, stop, common({item.scope for item in inner}))
 
 
 def count_boxes(graph: Graph, items: list[Item]) -> int:

@@ -10,9 +10,10 @@ import ast
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from .latex import NOTATION, Writer, escape, is_product, symbol_of, value_of
 from .scene import Edge, Node, Scene, glosses_of
 from .text import label
 
-MAX_LINES = 40  # notes included
 MAX_NAMES = 12  # values and gradients in a line; a gradient that needs more has a line of its own
 
 
@@ -90,7 +90,11 @@ class Derivation:
         tree = self.parse(rule, keys)
         if tree is None or head.gradient is None or not self.has_notation(tree):
             return self.opaque_vjp(edge, head, tail, tree, g)
-        return Replace({"_g_": g}, self).visit(tree)  # type: ignore[no-any-return]
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(ast.Name("excess"), [_, ast.Name(y)]) if self.reads[y].dtype.kind in "iu":
+                    self.notes[rf"{self.latex[y]} \text{{ as one-hot rows}}"] = None  # in softmax(x) - y
+        return Replace(g).visit(tree)  # type: ignore[no-any-return]
 
     def has_notation(self, tree: ast.expr) -> bool:
         """Return whether a rule reads only values that have keys, and calls only what matrix notation has."""
@@ -187,13 +191,9 @@ def first_gradient(output: Node, derivation: Derivation) -> ast.expr:
 
 
 def typeset(lines: list[Line], notes: list[str]) -> str:
-    """Return lines as an aligned block, with notes below; of many, the first and the last."""
+    """Return lines as an aligned block, with notes below."""
     rows = [rf"{line.symbol} &= {line.latex} && \text{{{escape(line.reason)}}}" for line in lines]
-    notes = [rf"&&& {note}" for note in notes[: MAX_LINES // 4]]
-    if len(rows) + len(notes) > MAX_LINES:
-        room = (MAX_LINES - len(notes) - 1) // 2
-        rows = [*rows[:room], r"&\;\;\vdots", *rows[-room:]]
-    body = " \\\\\n".join([*rows, *notes])
+    body = " \\\\\n".join([*rows, *(rf"&&& {note}" for note in notes)])
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
@@ -222,26 +222,13 @@ def call(name: str, *args: ast.expr) -> ast.Call:
 
 
 class Replace(ast.NodeTransformer):
-    """Replaces names by trees, and `excess(x, y)` by `softmax(x) - y`, with class numbers y as one-hot rows."""
+    """Replaces the gradient at an arrow's head, `_g_` in a rule, by its tree."""
 
-    def __init__(self, trees: dict[str, ast.expr], derivation: Derivation) -> None:
-        self.trees = trees
-        self.derivation = derivation
+    def __init__(self, g: ast.expr) -> None:
+        self.g = g
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.trees.get(node.id, node)
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        if getattr(node.func, "id", "") != "excess":
-            return node
-        x, y = (value_of(part, self.derivation.reads) for part in node.args)
-        p, rows = call("softmax", node.args[0]), node.args[1]
-        if y is not None and np.ndim(y) < np.ndim(x):
-            symbol = self.derivation.latex.get(getattr(rows, "id", ""), "y")
-            rows = name_node(self.derivation.new_key("y", symbol, np.eye(np.shape(x)[-1])[y]))
-            self.derivation.notes[rf"{symbol} \text{{ as one-hot rows}}"] = None
-        return ast.BinOp(p, ast.Sub(), rows)
+        return self.g if node.id == "_g_" else node
 
 
 Product = tuple[Fraction, list[Any], list[Any]]
@@ -252,7 +239,7 @@ Product = tuple[Fraction, list[Any], list[Any]]
 
 def simplify_tree(tree: Any, derivation: Derivation) -> Any:
     """Return a simpler tree: numbers and signs combined, equal terms added up, and a sigmoid s as s * (1 - s)."""
-    if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub):
+    if is_sum(tree):
         return simplify_sum(tree, derivation)
     if is_product(tree):
         return simplify_product(tree, derivation)
@@ -272,14 +259,15 @@ def simplify_tree(tree: Any, derivation: Derivation) -> Any:
     return tree
 
 
-def summands(tree: Any, sign: int = 1) -> Iterator[tuple[int, Any]]:
-    """Yield the terms of a sum, each with its sign: 1 or -1."""
-    match tree:
-        case ast.BinOp(left, ast.Add() | ast.Sub() as operator, right):
-            yield from summands(left, sign)
-            yield from summands(right, sign if isinstance(operator, ast.Add) else -sign)
-        case _:
-            yield sign, tree
+def is_sum(tree: Any) -> bool:
+    return isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Add | ast.Sub)
+
+
+def summands(tree: Any, sign: int = 1) -> list[tuple[int, Any]]:
+    """Return the terms of a sum, each with its sign: 1 or -1."""
+    if not is_sum(tree):
+        return [(sign, tree)]
+    return summands(tree.left, sign) + summands(tree.right, sign if isinstance(tree.op, ast.Add) else -sign)
 
 
 def simplify_sum(tree: Any, derivation: Derivation) -> Any:
@@ -302,9 +290,9 @@ def simplify_sum(tree: Any, derivation: Derivation) -> Any:
 
 def split_product(tree: Any, simplify: Callable[[Any], Any] | None = None) -> Product:
     """Return a product as a number, factors and divisors, each factor and divisor simplified first."""
-    if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float) and np.isfinite(tree.value):
-        return Fraction(tree.value), [], []
     match tree:
+        case ast.Constant(int() | float() as value) if np.isfinite(value):
+            return Fraction(value), [], []
         case ast.BinOp(x, ast.Pow(), ast.Constant(2)):
             tree = ast.BinOp(x, ast.Mult(), x)
     if not is_product(tree):
@@ -349,18 +337,15 @@ def drop_broadcasts(factors: list[Any], divisors: list[Any], derivation: Derivat
 def rewrite_sigmoid(factors: list[Any], divisors: list[Any], derivation: Derivation) -> None:
     """Replace e / (a + e) by 1 - s, where s = a / (a + e) is a factor too: s * (1 - s) of a sigmoid written out."""
     for s in factors:
-        made = derivation.trees.get(getattr(s, "id", ""))
-        if not (isinstance(made, ast.BinOp) and isinstance(made.op, ast.Div)):
-            continue
-        a, whole = (ast.dump(simplify_tree(part, derivation)) for part in (made.left, made.right))
-        dumped = [ast.dump(x) for x in factors]
-        for divisor in divisors:
-            match divisor:
-                case ast.BinOp(left, ast.Add(), right) if ast.dump(divisor) == whole and ast.dump(left) == a:
-                    if (e := ast.dump(right)) in dumped:
-                        divisors.remove(divisor)
-                        factors[dumped.index(e)] = ast.BinOp(ast.Constant(1), ast.Sub(), s)
-                        return
+        match derivation.trees.get(getattr(s, "id", "")):
+            case ast.BinOp(a, ast.Div(), ast.BinOp(op=ast.Add()) as whole):
+                parts = [simplify_tree(x, derivation) for x in (a, whole.left, whole.right, whole)]
+                top, first, e, divisor = map(ast.dump, parts)
+                above, below = ([ast.dump(x) for x in each] for each in (factors, divisors))
+                if top == first and e in above and divisor in below:
+                    factors[above.index(e)] = ast.BinOp(ast.Constant(1), ast.Sub(), s)
+                    del divisors[below.index(divisor)]
+                    return
 
 
 def product_tree(number: Fraction, factors: list[Any], divisors: list[Any]) -> Any:
@@ -368,18 +353,16 @@ def product_tree(number: Fraction, factors: list[Any], divisors: list[Any]) -> A
     small = number.limit_denominator(4096)
     exact = float(small) == float(number)
     top, bottom = (abs(small.numerator), small.denominator) if exact else (abs(float(number)), 1)
-    squared: list[Any] = []
-    for each in factors:
-        if squared and ast.dump(each) == ast.dump(squared[-1]):
-            squared[-1] = ast.BinOp(each, ast.Pow(), ast.Constant(2))
-        else:
-            squared.append(each)
-    scale: list[Any] = [ast.Constant(top)] if top != 1 or not squared else []
+    powers = []
+    for _, same in groupby(factors, ast.dump):
+        first, *others = same
+        powers.append(ast.BinOp(first, ast.Pow(), ast.Constant(1 + len(others))) if others else first)
+    scale: list[Any] = [ast.Constant(top)] if top != 1 or not powers else []
     if bottom != 1 and divisors:
         divisors = [ast.Constant(bottom), *divisors]
     elif bottom != 1:
         scale = [ast.BinOp(ast.Constant(top), ast.Div(), ast.Constant(bottom))]
-    tree = joined(ast.Mult, [*scale, *squared])
+    tree = joined(ast.Mult, [*scale, *powers])
     if divisors:
         tree = ast.BinOp(tree, ast.Div(), joined(ast.Mult, divisors))
     return ast.UnaryOp(ast.USub(), tree) if number < 0 else tree

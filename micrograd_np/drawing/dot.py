@@ -146,13 +146,16 @@ def source(scene: Scene, direction: str = "both") -> str:
         node_attr={"shape": "plain", "fontname": "Courier", "fontsize": "10", "fontcolor": INK},
         edge_attr={"fontname": "Courier", "fontsize": "9", "color": LINE, "fontcolor": GRADIENT, "arrowsize": "0.7"},
     )
-    clusters: dict[Scope, Any] = {(): digraph}
-    for node in scene.nodes:
-        subgraph = cluster(clusters, node.scope)
-        subgraph.node(node.id, f"<{box(node, view)}>", id=node.id, _attributes={"class": node.kind})
-    for scope, inner in reversed(clusters.items()):
+    frames = scene.frames()
+    clusters = {scope: graphviz.Digraph(f"cluster_{i}") if scope else digraph for i, scope in enumerate(frames)}
+    for scope, nodes in frames.items():
         if scope:
-            clusters[scope[:-1]].subgraph(inner)
+            label = f"<{font(scope[-1], DIM, 10)}>"
+            clusters[scope].attr(label=label, labelloc="t", labeljust="l", color=LINE, style="rounded")
+        for node in nodes:
+            clusters[scope].node(node.id, f"<{box(node, view)}>", id=node.id, _attributes={"class": node.kind})
+    for scope in reversed(list(frames)[1:]):
+        clusters[scope[:-1]].subgraph(clusters[scope])
     computed = {node.id for node in scene.nodes if node.op or node.kind == "fold"}
     for i, edge in enumerate(scene.edges):
         if not edge.drawn:
@@ -189,18 +192,7 @@ def undrawn_notes(node: Node, view: View) -> list[str]:
     """Describe the parts of a gradient that no drawn arrow shows."""
     if not view.has_cells or not view.gradients:
         return [node.undrawn]
-    return [*undrawn(node).split(", "), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
-
-
-def cluster(clusters: dict[Scope, Any], scope: Scope) -> Any:
-    """Return the subgraph of a scope, inside those of the scopes around it."""
-    for depth in range(1, len(scope) + 1):
-        if scope[:depth] not in clusters:
-            inner = type(clusters[()])(f"cluster_{len(clusters)}")
-            label = f"<{font(scope[depth - 1], DIM, 10)}>"
-            inner.attr(label=label, labelloc="t", labeljust="l", color=LINE, style="rounded")
-            clusters[scope[:depth]] = inner
-    return clusters[scope]
+    return [*undrawn(node), f"{node.reason}: {brief(node.difference)}" if node.reason else ""]
 
 
 def arrow(edge: Edge, view: View) -> dict[str, str]:

@@ -13,7 +13,7 @@ from ..core.backward import FREED
 from ..core.errors import ArgumentTypeError, GradientError
 from ..core.names import Names, format_location, live
 from ..core.tensor import Tensor
-from ..expressions.layout import Listing, html_table
+from ..expressions.layout import Listing
 from .collapse import MAX_BOXES
 from .derivation import derive, typeset
 from .graph import graph_of, ops_of, reached, walk
@@ -62,28 +62,26 @@ def explain(tensor: Tensor, output: Tensor | None = None) -> Explanation:
         raise GradientError(advice)
     errors.check_recorded(output)
     if output.op is None:
-        who = errors.describe(output, "this tensor")
         raise GradientError(
-            f"{who} was computed from nothing, and nothing among your variables was computed from it. "
-            f"Pass the output: mg.explain({names(output) or 'tensor'}, loss)."
+            f"{errors.describe(output, 'this tensor')} was computed from nothing, and nothing among your variables was "
+            f"computed from it. Pass the output: mg.explain({names(output) or 'tensor'}, loss)."
         )
     graph = graph_of([output], names, keep={id(tensor)})
     whole = part = scene_of(graph, MAX_BOXES)
-    first, last = whole.nodes[-1], next((node for node in whole.nodes if node.graph_value is tensor), None)
+    loss, last = label(whole.nodes[-1]), next((node for node in whole.nodes if node.graph_value is tensor), None)
     flows = last is not None and id(output) in reached(ops_of([output]), tensor)
     if (tensor is output or not flows) and (gone := forgotten(walk([output]), names)):
         raise GradientError(f"{gone}. Explain before that, or leave retain_graph=False out.")
     if last is None or not flows:
-        raise GradientError(f"no gradient flows from {label(first)} to {errors.describe(tensor, 'this tensor')}.")
-    title = f"From {label(first)} back"
+        raise GradientError(f"no gradient flows from {loss} to {errors.describe(tensor, 'this tensor')}.")
     fill(whole)
+    way = f"From {loss} back"
     if tensor is not output:
-        title, part = f"{title} to {label(last)}", on_the_way(whole, last.id)
-    heading = f"{title}: {whole.g} is the gradient of the value on the right"
-    notes = [*(f"{name}: {gloss}" for name, gloss in part.glosses().items()), *(f"folded: {x}" for x in part.folded)]
-    lines = [heading, table(backward(part)), *(f"  {note}" for note in notes)]
-    found = Explanation("\n".join(lines))
-    found.scene, found.nodes, found.notes = part, whole.nodes, lines[2:]
+        way, part = f"{way} to {label(last)}", on_the_way(whole, last.id)
+    notes = [f"  {name}: {gloss}" for name, gloss in part.glosses().items()] + [f"  folded: {x}" for x in part.folded]
+    heading = f"{way}: {whole.g} is the gradient of the value on the right"
+    found = Explanation("\n".join([heading, table(backward(part)), *notes]))
+    found.scene, found.nodes = part, whole.nodes
     return found
 
 
@@ -91,7 +89,6 @@ class Explanation(Listing):
     """The text of an explanation; `.latex` is the same as mathematics, which a notebook shows."""
 
     scene: Scene
-    notes: list[str]  # the lines below the table
     nodes: list[Node]  # the values that formulas may mention, also those off the path
 
     @property
@@ -103,11 +100,8 @@ class Explanation(Listing):
         return f"$${self.latex}$$"
 
     def _repr_html_(self) -> str:
-        """Return a table, its title above and the mathematics below, which a notebook typesets."""
-        title, notes = self.splitlines()[0], map(str.strip, self.notes)
-        head = ("value", "shape", "rule", "from", "gradient")
-        below = "".join(f"<p>{escape(text)}</p>" for text in (*notes, self._repr_latex_()))
-        return f"<div><p>{escape(title)}</p>{html_table(backward(self.scene), head)}{below}</div>"
+        """Return the text, with the mathematics below, which a notebook typesets."""
+        return f"<div>{super()._repr_html_()}<p>{escape(self._repr_latex_())}</p></div>"
 
 
 def check_tensor(function: str, x: Any) -> None:

@@ -11,7 +11,7 @@ import functools
 import linecache
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from operator import attrgetter
@@ -65,12 +65,22 @@ class Graph:
         # rule for this argument.
         self.tail, self.head, self.position, has_rule = np.array(ends, np.int64).reshape(-1, 4).T.copy()
         self.has_rule = has_rule.astype(bool)
-        tag = tagging({title for title in self.titles if title})  # generated names of leaves
-        self.tags = {i: tag(self.kinds[i]) for i in np.flatnonzero(~self.made).tolist() if not self.titles[i]}
+        taken = {title for title in self.titles if title}
+        self.taken = taken | {title.partition(".")[0] for title in taken}  # of c1.weight also c1, a module
+        self.counts: Counter[str] = Counter()
+        # Generated names of leaves.
+        self.tags = {i: self.new_tag(self.kinds[i]) for i in np.flatnonzero(~self.made).tolist() if not self.titles[i]}
 
     def title(self, place: int) -> str:
         """Return a value's name, or the one generated for a leaf; empty for an operation without a name."""
         return self.titles[place] or self.tags.get(place, "")
+
+    def new_tag(self, kind: str) -> str:
+        """Return a name for a value that has none: w1, c1, v1, ... for leaves, constants and results."""
+        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
+        self.counts[letter] += 1
+        tag = f"{letter}{self.counts[letter]}"
+        return self.new_tag(kind) if tag in self.taken else tag
 
 
 def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()) -> Graph:
@@ -83,23 +93,21 @@ def graph_of(outputs: Sequence[Tensor], names: Names, keep: Collection[int] = ()
     final = {id(x) for x in outputs}
     drawn = final.union(keep)
     shown: list[Any] = []
-    kinds, scopes = [], []
-    titles: list[str | None] = []
     place: dict[int, int] = {}
     for x in every:
         if getattr(x, "op", None) is alias and x.args and id(x) not in drawn:
             place[id(x)] = place[id(x.args[0])]  # the value is a box, and takes the name of its alias
-            titles[place[id(x)]] = titles[place[id(x)]] or called[id(x)]
-            continue
-        place[id(x)] = len(shown)
-        shown.append(x)
-        kinds.append(kind(x, id(x) in final))
-        titles.append(called[id(x)])
-        scopes.append(labels.get(id(getattr(x, "scope", None)), ()))
-    taken = {title for title in titles if title}
-    g = next(letter for letter in GRADIENTS if letter not in taken)
+            value = id(shown[place[id(x)]])
+            called[value] = called[value] or called[id(x)]
+        else:
+            place[id(x)] = len(shown)
+            shown.append(x)
+    kinds = [kind(x, id(x) in final) for x in shown]
+    titles = [called[id(x)] for x in shown]
+    scopes = [labels.get(id(getattr(x, "scope", None)), ()) for x in shown]
+    g = next(letter for letter in GRADIENTS if letter not in titles)
     kept = {place[each] for each in keep if each in place}
-    graph = Graph(shown, kinds, titles, place, kept, scopes=scopes, g=g)
+    graph = Graph(shown, kinds, titles, place, kept, scopes, g=g)
     place_weights(graph, names)
     drop_single(graph)
     return graph
@@ -135,20 +143,6 @@ def kind(x: Any, final: bool) -> str:
     if x.op is not None:
         return "output" if final else "operation"
     return "leaf" if x.requires_grad else "constant" if x.grad is None else "frozen"
-
-
-def tagging(taken: set[str]) -> Callable[[str], str]:
-    """Return a function that makes names for unnamed values: w1, c1, v1, ... for leaves, constants and results."""
-    counts: Counter[str] = Counter()
-    taken = taken | {title.partition(".")[0] for title in taken}  # of c1.weight also c1, a module
-
-    def tag(kind: str) -> str:
-        letter = {"leaf": "w", "constant": "c", "frozen": "c"}.get(kind, "v")
-        counts[letter] += 1
-        found = f"{letter}{counts[letter]}"
-        return tag(kind) if found in taken else found
-
-    return tag
 
 
 def place_weights(graph: Graph, names: Names) -> None:
@@ -231,16 +225,15 @@ def bindings(ops: Sequence[Any]) -> dict[int, tuple[str, str]]:
     spots: dict[Any, list[Any]] = {}
     for op in ops:
         if op._created_at:
-            spots.setdefault((id(op._created_at[0]), op._created_at[1]), []).append(op)
-    bound: dict[tuple[int, str], list[Any]] = {}
-    for (code, _), made in spots.items():
-        for name, each in results(made, target(*made[0]._created_at)):
-            bound.setdefault((code, name), []).append(each)
+            spots.setdefault(op._created_at, []).append(op)
+    bound: dict[tuple[CodeType, str], list[Any]] = {}
+    for (code, instruction), made in spots.items():
+        for name, each in results(made, target(code, instruction)):
+            if name[0] != "_":  # so the user says that it is no name
+                bound.setdefault((code, name), []).append(each)
     found = {}
     for (_, name), values in bound.items():
-        if name.startswith("_"):
-            continue  # the user says that it is no name
-        values.sort(key=lambda op: op._order)
+        values.sort(key=attrgetter("_order"))
         for i, value in enumerate(values, 1):
             found[id(value)] = name, name if len(values) == 1 else f"{name}_{i}"
     return found
@@ -281,22 +274,14 @@ def targets(source: str) -> dict[Any, tuple[str, ...]]:
     except (SyntaxError, ValueError):
         return {}
     found: dict[Any, tuple[str, ...]] = {}
-
-    def enter(to: Any, value: Any) -> None:
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FOLDING:
-            return  # one call makes many values, and binds the last
-        parts: list[Any] = to.elts if isinstance(to, ast.Tuple) else [to]
-        if isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple):
-            for part, each in zip(parts, value.elts, strict=False):
-                enter(part, each)
-        elif all(isinstance(part, ast.Name) for part in parts):
-            found[place(value)] = tuple(part.id for part in parts)
-
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign):
-            enter(node.targets[0], node.value)
-        elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value:
-            enter(node.target, node.value)
-        elif isinstance(node, ast.AugAssign):
-            enter(node.target, node)
+        to: Any = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value: Any = node if isinstance(node, ast.AugAssign) else getattr(node, "value", None)
+        each_alone = isinstance(to, ast.Tuple) and isinstance(value, ast.Tuple)
+        for part, made in zip(to.elts, value.elts, strict=False) if each_alone else [(to, value)]:
+            names: list[Any] = part.elts if isinstance(part, ast.Tuple) else [part]
+            # A call of Python's sum makes many values, and binds the last.
+            is_folding = isinstance(made, ast.Call) and getattr(made.func, "id", "") in FOLDING
+            if made and not is_folding and all(isinstance(name, ast.Name) for name in names):
+                found[place(made)] = tuple(name.id for name in names)
     return found

@@ -23,16 +23,19 @@ WHOLE = 400  # an array of at most so many numbers is on the page in full
 
 
 def page(scene: Scene, svg: str, nudged: Mapping[str, Any]) -> str:
-    """Return the page of a scene.
+    """Return the page of a scene, given its drawing.
 
     `nudged` holds, by box, how the output changes when 0.001 is added to each entry: see `nudge`.
     """
-    lines = sorted({node.where for node in scene.nodes if node.where}, key=place_of)
+    missing = [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
+    if scene.program:
+        missing = ["a program has no numbers of its own: they come with each call"]
+    lines = list(dict.fromkeys(node.where for node in scene.nodes if node.where))
     data = {
         "nodes": {node.id: described(node) | nudges_of(node, nudged) for node in scene.nodes},
         "edges": [{"tail": edge.tail, "head": edge.head} for edge in scene.edges],
-        "steps": [*forward_steps(scene), *backward_steps(scene)],
-        "note": "; ".join([*missing_numbers(scene), *(f"folded: {words}" for words in scene.folded)]),
+        "steps": [*({"pass": "forward", "node": node.id} for node in scene.nodes), *backward_steps(scene)],
+        "note": "; ".join([*missing, *(f"folded: {words}" for words in scene.folded)]),
         "output": label(scene.nodes[-1]),
         "lines": lines,
         "g": scene.g,
@@ -53,12 +56,6 @@ def page(scene: Scene, svg: str, nudged: Mapping[str, Any]) -> str:
 def alt(scene: Scene) -> str:
     """Return the words that stand for a drawing where it cannot be seen."""
     return f"the graph of {label(scene.nodes[-1])}: {len(scene.nodes)} boxes, {len(scene.edges)} arrows"
-
-
-def place_of(where: str) -> tuple[str, int]:
-    """Return the file and the number of a line `file.py:12: ...`."""
-    file, number, *_ = [*where.split(":"), "0"]
-    return file, int(number) if number.isdigit() else 0
 
 
 NUDGE = 0.001  # added to an entry
@@ -107,16 +104,6 @@ def nudges_of(node: Node, nudged: Mapping[str, Any]) -> dict[str, Any]:
     return {"nudge": [[f"{a:.3g}", f"{b:.3g}"] for a, b in zip(predicted, changes, strict=True)]}
 
 
-def forward_steps(scene: Scene) -> list[dict[str, Any]]:
-    """Return a step for each value, in the order of computation."""
-    steps = []
-    for node in scene.nodes:
-        used = [i for i, edge in enumerate(scene.edges) if edge.head == node.id]
-        inputs = list(dict.fromkeys(scene.edges[i].tail for i in used))
-        steps.append({"pass": "forward", "node": node.id, "edges": used, "inputs": inputs})
-    return steps
-
-
 def backward_steps(scene: Scene) -> list[dict[str, Any]]:
     """Return a step for each op with rules and each fold, the newest first, and one for each gradient that is a sum.
 
@@ -141,24 +128,17 @@ def backward_steps(scene: Scene) -> list[dict[str, Any]]:
         by_rule = [edge for edge in edges if edge.has_rule]
         sends = [sent(edge) | {"to": edge.tail, "only": outgoing[edge.tail] == [edge]} for edge in by_rule]
         if sends or node.kind == "fold":
-            words: dict[str, str] = {}  # the box of each name in formulas; a fold of several values shows no value
+            named: dict[str, str] = {}  # the box of each name in formulas; a fold of several values shows no value
             for edge in edges:
                 if by_id[edge.tail].kind != "fold" or by_id[edge.tail].value is not None:
-                    words.setdefault(edge.phrase.text, edge.tail)
-            read = values_read(node, [edge.rule for edge in by_rule], words)
+                    named.setdefault(edge.phrase.text, edge.tail)
+            named |= {node.title or "z": node.id}
+            formulas = "; ".join(edge.rule for edge in by_rule)
+            # What the rules read apart from g.
+            uses = [x for x in named.items() if re.search(rf"(?<!\w){re.escape(x[0])}(?!\w)", formulas)]
             start = node.kind == "output"
-            steps.append({"pass": "backward", "node": node.id, "start": start, "uses": read, "sends": sends})
+            steps.append({"pass": "backward", "node": node.id, "start": start, "uses": uses, "sends": sends})
     return steps
-
-
-def values_read(node: Node, rules: list[str], words: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the values that an op's rules read apart from g: the name of each in formulas, and its box."""
-    named = words | {node.title or "z": node.id}
-    return [
-        (word, box)
-        for word, box in named.items()
-        if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", rule) for rule in rules)
-    ]
 
 
 def heat_style() -> str:
@@ -166,13 +146,6 @@ def heat_style() -> str:
     light = "".join(f".h{level} {{ background: {colour}; }}\n" for level, colour in HEAT.items())
     dark = "".join(f".h{level} {{ background: {DARK[colour]}; }}\n" for level, colour in HEAT.items())
     return f"{light}@media (prefers-color-scheme: dark) {{\n{dark}}}\n"
-
-
-def missing_numbers(scene: Scene) -> list[str]:
-    """Return the reason why there are no numbers or no gradients, if so."""
-    if scene.program:
-        return ["a program has no numbers of its own: they come with each call"]
-    return [] if scene.has_gradients else ["no gradients yet: call backward() before drawing"]
 
 
 def described(node: Node) -> dict[str, Any]:

@@ -11,11 +11,9 @@ import numpy as np
 from .. import ops
 
 FUNCTIONS = {"exp", "log", "sin", "cos", "tan", "tanh", "sinh", "cosh", "max", "min"}  # that LaTeX has
-TEMPLATES = {"sqrt": r"\sqrt{@}", "sigmoid": r"\sigma\left(@\right)", "abs": r"\left|@\right|"} | {
-    name: rf"\mathrm{{{name}}}\left(@\right)" for name in ("softmax", "relu", "sign", "erfc")
-}
+TEMPLATES = {"sqrt": r"\sqrt{@}", "sigmoid": r"\sigma\left(@\right)", "abs": r"\left|@\right|"}
 ARRANGED = {"broadcast_to", "sum", "reshape", "expand_dims", "vecdot", "zeros_like"}
-NOTATION = FUNCTIONS | ARRANGED | TEMPLATES.keys() | {"excess"}
+NOTATION = FUNCTIONS | ARRANGED | TEMPLATES.keys() | {"excess", "softmax", "relu", "sign", "erfc"}
 COMPARISONS: dict[type, tuple[str, str]] = {  # and their opposites
     ast.LtE: (r"\le", ">"), ast.Lt: ("<", r"\ge"), ast.GtE: (r"\ge", "<"), ast.Gt: (">", r"\le"), ast.Eq: ("=", r"\ne"),
 }  # fmt: skip
@@ -78,16 +76,17 @@ class Writer:
                 return f"{{{self.write(value, True)}}}^{{\\top}}"
             case ast.Compare():
                 return self.compare(node, 0)
+            case ast.Call(ast.Name("excess"), [x, y]):
+                p = ast.Call(ast.Name("softmax", ast.Load()), [x], [])
+                return self.write(ast.BinOp(p, ast.Sub(), y), tight)
             case ast.Call() if made := self.named.get(ast.dump(node)):
                 return self.latex[made]
             case ast.Subscript(value, index):
                 return rf"{{{self.write(value, True)}}}_{{[{self.plain(index)}]}}"
             case ast.Call(ast.Name(function)):
                 return self.call(node, function)
-            case ast.Constant(float() as number):
-                return f"{number:.4g}"
-            case ast.Constant(int() as number):
-                return str(number)
+            case ast.Constant(int() | float() as number):
+                return f"{number:.4g}" if isinstance(number, float) else str(number)
         return rf"\mathtt{{{self.plain(node)}}}"
 
     def compare(self, node: ast.Compare, opposite: int) -> str:
@@ -124,12 +123,10 @@ class Writer:
             return rf"\left({args[0]} \odot {self.write(node.args[1], True)}\right) \mathbf{{1}}"
         if function in ("reshape", "expand_dims"):  # the same numbers
             return args[0]
-        if function in FUNCTIONS:
-            return rf"\{function}\left({', '.join(args)}\right)"
-        form = TEMPLATES.get(function) or self.latex.get(function)
-        if form:
+        if form := TEMPLATES.get(function) or self.latex.get(function):
             return form.replace("@", args[0])
-        return rf"\mathrm{{{escape(function)}}}\left({', '.join(args)}\right)"
+        name = rf"\{function}" if function in FUNCTIONS else rf"\mathrm{{{escape(function)}}}"
+        return rf"{name}\left({', '.join(args)}\right)"
 
     def is_array(self, node: Any) -> bool:
         value = value_of(node, self.reads)

@@ -149,12 +149,6 @@ FINE = 60  # boxes; a larger picture has a lower resolution
 FORMATS = {f".{name}": name for name in ("svg", "png", "pdf", "dot", "html")} | {".mmd": "mermaid", ".txt": "text"}
 
 
-WRAP = (
-    "Draw a Tensor, or a function that returns one. A function is given arrays as they are: wrap what wants a "
-    "gradient, mg.Tensor(x, requires_grad=True)."
-)
-
-
 def draw(
     target: Any,
     *args: Any,
@@ -199,18 +193,20 @@ def draw(
         graph = program_graph(target)
         check_fold(fold, graph, Names())
         return Picture(scene_of(graph, limit, fold), "forward")
-    if (args or kwargs) and not callable(target):
+    names = None
+    if callable(target):
+        target, names = watch(target, *args, **kwargs)
+    elif args or kwargs:
         raise ArgumentTypeError(
             "mg.draw(loss) draws the graph of a tensor, and what follows are the arguments of a function. Write "
             'mg.draw(loss).save("net.svg") for a file.'
         )
-    if callable(target):
-        result, names = watch(target, *args, **kwargs)
-    else:
-        result, names = target, None
-    outputs = tensors(result)
+    outputs = tensors(target)
     if not outputs:
-        raise ArgumentTypeError(f"there is no Tensor to draw in {result!r:.80}. {WRAP}")
+        raise ArgumentTypeError(
+            f"there is no Tensor to draw in {target!r:.80}. Draw a Tensor, or a function that returns one. A function "
+            "is given arrays as they are: wrap what wants a gradient, mg.Tensor(x, requires_grad=True)."
+        )
     return pictured(outputs, names or live(Names(), walk(outputs)), direction, fold, limit)
 
 
@@ -265,11 +261,11 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     outputs = tensors(result)
     if result is None:
         outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)
-    if not outputs and name:
+    if outputs:
+        return pictured(outputs, names, **options)
+    if name:
         raise ScriptError(f"{name} returns {result!r:.60}, in which there is no Tensor to draw.")
-    if not outputs:
-        raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
-    return pictured(outputs, names, **options)
+    raise ScriptError(f"{path} leaves no Tensor with a graph in a variable. Name a function: {path}:function.")
 
 
 def run(path: str, name: str, arguments: Sequence[str]) -> tuple[Any, int]:

@@ -9,7 +9,11 @@ const score = { right: 0, asked: 0, on: false };
 
 function load() {
   steps.forEach((step, i) => {
-    if (step.pass === "forward") computed[step.node] = i;
+    if (step.pass === "forward") {
+      computed[step.node] = i;
+      step.edges = edges.flatMap((edge, number) => (edge.head === step.node ? [number] : []));
+      step.inputs = [...new Set(step.edges.map((number) => edges[number].tail))];
+    }
     if (step.start || step.sum) arrived[step.node] = i;
     for (const part of step.sends || []) { if (part.only) arrived[part.to] = i; sent[part.edge] = i; }
   });

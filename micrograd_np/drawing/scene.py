@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from ..expressions import rules
 from ..expressions.phrases import NOTHING, Phrase, formula, short
 from ..ops import TABLE
 from .collapse import Item, box_places, fold
-from .graph import LEAVES, Graph, Scope, is_box, tagging
+from .graph import LEAVES, Graph, Scope, is_box
 
 EARLIER = "from an earlier backward"
 ELSEWHERE = "from elsewhere: another backward, output or write"
@@ -108,13 +108,22 @@ class Scene:
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
 
+    def frames(self) -> dict[Scope, list[Node]]:
+        """Return the boxes of each frame, those of frames in it aside; an outer frame comes before those in it."""
+        found: dict[Scope, list[Node]] = {(): []}
+        for node in self.nodes:
+            for depth in range(len(node.scope)):
+                found.setdefault(node.scope[: depth + 1], [])
+            found[node.scope].append(node)
+        return found
+
     def incoming_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that end there."""
-        return edges_by((edge.head, edge) for edge in self.edges)
+        return edges_by("head", self.edges)
 
     def gradient_edges(self) -> dict[str, list[Edge]]:
         """Return, for each box, the arrows that begin there and bring a gradient back to it."""
-        return edges_by((edge.tail, edge) for edge in self.edges if edge.has_rule)
+        return edges_by("tail", [edge for edge in self.edges if edge.has_rule])
 
 
 def glosses_of(op: str, rule: str) -> dict[str, str]:
@@ -123,11 +132,11 @@ def glosses_of(op: str, rule: str) -> dict[str, str]:
     return {name: row.gloss for name in names if (row := TABLE.get(name)) and row.gloss}
 
 
-def edges_by(pairs: Iterable[tuple[str, Edge]]) -> dict[str, list[Edge]]:
-    """Return the arrows of each box, from pairs of a box's id and an arrow."""
+def edges_by(end: str, edges: list[Edge]) -> dict[str, list[Edge]]:
+    """Return the arrows of each box, which is at their "tail" or at their "head"."""
     found: dict[str, list[Edge]] = {}
-    for box, edge in pairs:
-        found.setdefault(box, []).append(edge)
+    for edge in edges:
+        found.setdefault(getattr(edge, end), []).append(edge)
     return found
 
 
@@ -142,40 +151,27 @@ def scene_of(graph: Graph, limit: int | None = None, groups: Iterable[str] = ())
     item_of = {int(graph.ops[item.stop - 1]): item for item in items}
     folds = [place for place, item in item_of.items() if item.size > 1]
     crossing = np.flatnonzero((boxes[graph.tail] != boxes[graph.head]) & (boxes[graph.tail] >= 0))  # between boxes
-    leaving = leaving_values(graph, folds, boxes, crossing)
-    # A fold takes the name of its last value if no other value leaves it, and if an operation that is shown uses it.
-    users = boxes[graph.head[crossing]]
-    used_by_ops = set(graph.tail[crossing[~np.isin(users, folds)]].tolist())
-    named_folds = {fold for fold in folds if leaving[fold] == [fold] and fold in used_by_ops}
+    # A fold shows its last value if no other value leaves it; it takes its name if an operation that is shown uses it.
+    used, user = graph.tail[crossing], boxes[graph.head[crossing]]
+    single = set(folds) - set(boxes[used[boxes[used] != used]].tolist())
+    named_folds = single & set(used[~np.isin(user, folds)].tolist())
     nodes: list[Node] = []
     phrases: dict[int, Phrase] = {}  # by the place of a box: how formulas call its value
-    tag = tagging({title for title in (*graph.titles, *graph.tags.values()) if title})
     for place in np.flatnonzero(boxes == np.arange(len(boxes))).tolist():
-        node = value_box(graph, place)
+        node = value_box(graph, place, phrases, must_be_named=place in named_folds)
         if item := item_of.get(place):
             node.scope = item.scope
-            set_formula(graph, node, phrases, tag, named=place in named_folds)
             if item.size == 1 or place in named_folds:
                 phrases[place] = node.phrase
             if item.size > 1:
-                node = fold_box(graph, node, item, leaving[place])
+                node = node if place in single else Node(node.id, "fold", None, None, scope=item.scope)
+                node.kind, node.text, node.op = "fold", item.group or item.words, ""
+                node.members = [graph.values[i] for i in graph.ops[item.start : item.stop]]
         nodes.append(node)
     edges = build_edges(graph, boxes, crossing, folds, phrases)
     hide_repeated(nodes, edges)
     hidden_leaves = int(np.count_nonzero(boxes < 0))
     return Scene(nodes, edges, fold_lines(items, hidden_leaves), program=graph.program, g=graph.g)
-
-
-def leaving_values(graph: Graph, folds: list[int], boxes: Any, crossing: Any) -> dict[int, list[int]]:
-    """Return, for each fold, the places of the values that leave it: those used outside of it, and its last one."""
-    leaving: dict[int, list[int]] = {fold: [] for fold in folds}
-    for place in np.unique(graph.tail[crossing]).tolist():
-        if graph.made[place] and boxes[place] in leaving:
-            leaving[boxes[place]].append(place)
-    for last, places in leaving.items():
-        if last not in places:
-            places.append(last)
-    return leaving
 
 
 def build_edges(graph: Graph, boxes: Any, crossing: Any, folds: list[int], phrases: dict[int, Phrase]) -> list[Edge]:
@@ -206,55 +202,41 @@ def phrase_of(graph: Graph, arg: Any, phrases: dict[int, Phrase]) -> Phrase:
     return phrases.get(place) or (Phrase(title) if title else UNNAMED)
 
 
-def value_box(graph: Graph, place: int) -> Node:
-    """Return the box of one value, without a formula."""
+def value_box(graph: Graph, place: int, phrases: dict[int, Phrase], must_be_named: bool) -> Node:
+    """Return the box of one value; it gets a name if it must have one, or if its formula cannot serve as a name."""
     x = graph.values[place]
     node = Node(f"n{place}", graph.kinds[place], graph.titles[place], x, tag=graph.tags.get(place, ""))
     node.phrase, node.scope, node.value = Phrase(node.title), graph.scopes[place], graph.used.get(place)
     if graph.program:
         node.shape, node.dtype = x.shape, x.dtype
+    if graph.made[place]:
+        node.op = x.op.name
+        args = [phrase_of(graph, arg, phrases) for arg in x.args]
+        made = formula(x.op, args, x.params) if args else Phrase(node.op)
+        serves_as_name = 0 < len(made.text) <= MAX_TITLE and not isinstance(getattr(x, "_data", None), tuple)
+        node.text = made.text
+        if not node.name and (must_be_named or not serves_as_name):
+            node.tag = graph.new_tag(node.kind)
+        node.phrase = Phrase(node.title) if node.title else made
     return node
-
-
-def set_formula(graph: Graph, node: Node, phrases: dict[int, Phrase], tag: Callable[[str], str], named: bool) -> None:
-    """Give an operation's box its text, and a generated name if it must be named or its text cannot serve as a name."""
-    x = node.graph_value
-    node.op = x.op.name
-    args = [phrase_of(graph, arg, phrases) for arg in x.args]
-    made = formula(x.op, args, x.params) if args else Phrase(node.op)
-    serves_as_name = 0 < len(made.text) <= MAX_TITLE and not isinstance(getattr(x, "_data", None), tuple)
-    node.text = made.text
-    if not node.name and (named or not serves_as_name):
-        node.tag = tag(node.kind)
-    node.phrase = Phrase(node.title) if node.title else made
 
 
 def hide_repeated(nodes: list[Node], edges: list[Edge]) -> None:
     """Draw one arrow instead of many: from a leaf to folds (a weight of each iteration), or between two boxes."""
     by_id = {node.id: node for node in nodes}
-    groups: dict[Hashable, list[Edge]] = {}
+    groups: dict[tuple[str, str], list[Edge]] = {}
     for edge in edges:
         tail, head = by_id[edge.tail], by_id[edge.head]
-        if tail.kind in LEAVES and head.kind == "fold":
-            groups.setdefault(tail.id, []).append(edge)
-        elif tail.kind == "fold":
-            groups.setdefault((tail.id, head.id), []).append(edge)
-    for first, *others in groups.values():
+        if tail.kind == "fold" or (tail.kind in LEAVES and head.kind == "fold"):
+            groups.setdefault((tail.id, head.id if tail.kind == "fold" else ""), []).append(edge)
+    for (tail_id, head_id), (first, *others) in groups.items():
         if len(others) >= MAX_EDGES:
             for edge in others:
                 edge.drawn = False
-            if by_id[first.tail].kind == "fold":
+            if head_id:
                 first.undrawn_edges = len(others)
             else:
-                by_id[first.tail].undrawn = f"goes into {len(others)} more folded boxes"
-
-
-def fold_box(graph: Graph, last: Node, item: Item, leaving: list[int]) -> Node:
-    """Return the box of a fold; it shows the last value if no other value is used outside of the fold."""
-    box = last if len(leaving) == 1 else Node(last.id, "fold", None, None, scope=item.scope)
-    box.kind, box.text, box.op = "fold", item.group or item.words, ""
-    box.members = [graph.values[place] for place in graph.ops[item.start : item.stop]]
-    return box
+                by_id[tail_id].undrawn = f"goes into {len(others)} more folded boxes"
 
 
 def fold_lines(items: list[Item], hidden_leaves: int) -> list[str]:
@@ -339,7 +321,10 @@ def set_rules(node: Node, edges: list[Edge], z_is_taken: bool, g_name: str) -> N
         return
     by_position = {edge.position: edge for edge in edges}
     of_z = node.phrase if node.title or z_is_taken else None  # None: formulas write z
-    names = [of_z, *[argument_phrase(a, by_position.get(i)) for i, a in enumerate(x.args)]]
+    names = [of_z]
+    for i, a in enumerate(x.args):
+        edge = by_position.get(i)
+        names.append(short(a) if not is_box(a) else edge.phrase if edge and edge.phrase.text else None)
     has_gradient = x.grad is not None and is_unwritten(x)
     g = as_ndarray(x.grad) if has_gradient else None
     z, values = as_used(x)
@@ -380,13 +365,6 @@ def only_part(sent: Any) -> Any:
 def runs_users_code(x: Tensor) -> bool:
     """Return whether a rule calls the user's own code, such as a hook: a picture must not run that once more."""
     return any(callable(value) and not isinstance(value, type) for value in x.params.values())
-
-
-def argument_phrase(x: Any, edge: Edge | None) -> Phrase | None:
-    """Return how formulas write an argument: its name, how it was made, or its number."""
-    if not is_box(x):
-        return short(x)
-    return edge.phrase if edge and edge.phrase.text else None
 
 
 def is_unwritten(x: Tensor) -> bool:

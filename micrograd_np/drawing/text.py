@@ -60,11 +60,10 @@ def backward(scene: Scene) -> list[Row]:
     return rows
 
 
-def undrawn(node: Node) -> str:
+def undrawn(node: Node) -> list[str]:
     """Describe the arrows of a value that are not drawn, and the gradient that comes back along them."""
-    if not node.undrawn or node.undrawn_share is None:
-        return node.undrawn
-    return f"{node.undrawn}, share: {brief(node.undrawn_share)}"
+    share = figures(node.undrawn_share)
+    return [node.undrawn, *([f"share: {share}"] if share else [])] if node.undrawn else []
 
 
 def equation(node: Node) -> str:
@@ -113,14 +112,9 @@ def mermaid(scene: Scene, direction: str = "both") -> str:
 
 def groups(scene: Scene, direction: str) -> list[str]:
     """Return the boxes, those of a scope inside its frame."""
-    members: dict[tuple[str, ...], list[str]] = {(): []}
-    for node in scene.nodes:
-        for depth in range(len(node.scope)):
-            members.setdefault(node.scope[: depth + 1], [])
-        members[node.scope].append(mermaid_box(node, direction))
-    for i, scope in reversed(list(enumerate(members))):
-        if scope:
-            members[scope[:-1]][:0] = [f"subgraph s{i}[{quoted(clip(scope[-1]))}]", *members[scope], "end"]
+    members = {scope: [mermaid_box(node, direction) for node in nodes] for scope, nodes in scene.frames().items()}
+    for i, scope in list(enumerate(members))[:0:-1]:  # the inner frames first
+        members[scope[:-1]][:0] = [f"subgraph s{i}[{quoted(clip(scope[-1]))}]", *members[scope], "end"]
     return members[()]
 
 
@@ -132,7 +126,7 @@ def mermaid_box(node: Node, direction: str) -> str:
         words.append(f"gradient {gradient}")
         if node.reason:
             words.append(f"{node.reason}: {figures(node.difference)}")
-    words += [undrawn(node)] if node.undrawn else []
+    words += [", ".join(undrawn(node))] if node.undrawn else []
     return f"{node.id}[{quoted(*words)}]:::{node.kind}"
 
 

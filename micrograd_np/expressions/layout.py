@@ -6,47 +6,29 @@ import html
 import io
 import tokenize
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 WIDTH = 100
 INDENT = "    "
 
 
 def wrapped(text: str, indent: str = INDENT, comment: str = "") -> list[str]:
-    """A statement as lines: one, or what its widest brackets hold on lines of its own."""
-    whole = f"{indent}{text}{comment}"
-    brackets = outermost(text)
-    if len(whole) <= WIDTH or not brackets:
-        return [whole]
-    start, stop, commas = max(brackets, key=lambda found: found[1] - found[0])
-    places = [start + 1, *(comma + 1 for comma in commas), stop]
-    parts = [text[a:b].strip() for a, b in pairwise(places)]
-    lines, inner = [f"{indent}{text[: start + 1]}"], indent + INDENT
-    for part in parts:
-        if lines[1:] and len(lines[-1]) + 1 + len(part) <= WIDTH:
-            lines[-1] += f" {part}"
-        else:
-            lines += wrapped(part, inner)
-    return [*lines, f"{indent}{text[stop:]}{comment}"]
-
-
-def outermost(text: str) -> list[tuple[int, int, list[int]]]:
-    """Return, for each outermost pair of brackets, the places where it opens and closes, and of the commas in it."""
-    found = []
-    opened: list[int] = []
-    commas: list[int] = []
+    """Return a statement as lines: one, or several that end at commas inside brackets."""
+    if len(f"{indent}{text}{comment}") <= WIDTH:
+        return [f"{indent}{text}{comment}"]
+    depth, start, parts = 0, 0, []
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        place = token.start[1]
-        if token.type == tokenize.OP and token.string in "([{":
-            opened.append(place)
-        elif token.type == tokenize.OP and token.string in ")]}":
-            start = opened.pop()
-            if not opened:
-                found.append((start, place, commas))
-                commas = []
-        elif token.string == "," and len(opened) == 1:
-            commas.append(place)
-    return found
+        if token.type == tokenize.OP:
+            depth += (token.string in "([{") - (token.string in ")]}")
+            if token.string == "," and depth:
+                parts.append(text[start : token.end[1]])
+                start = token.end[1]
+    lines = [indent]
+    for part in (*parts, text[start:] + comment):
+        if len(lines[-1]) + len(part) <= WIDTH or lines == [indent]:
+            lines[-1] += part
+        else:
+            lines.append(f"{indent}{2 * INDENT}{part.lstrip()}")
+    return lines
 
 
 def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:

@@ -20,6 +20,7 @@ from ..ops.indexing import join_index, placed, scattered
 
 COMPARISON, OR, XOR, AND, SHIFT, SUM, PRODUCT, UNARY, POWER, ATOM = range(10)
 ARITHMETIC = {"**": POWER, "*": PRODUCT, "@": PRODUCT, "/": PRODUCT, "%": PRODUCT, "//": PRODUCT, "+": SUM, "-": SUM}
+Params = dict[str, Any]
 PRECEDENCE = ARITHMETIC | {"<<": SHIFT, ">>": SHIFT, "&": AND, "^": XOR, "|": OR}
 
 
@@ -192,7 +193,7 @@ OMITTED = ("dtype", "order", "like", "optimize")  # parameters that a formula ne
 WINDOW_DEFAULTS = {"kernel": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
 
-def formula(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
+def formula(op: Any, args: list[Phrase], params: Params) -> Phrase:
     """Write a call of an op for a reader, given how its arguments are written."""
     if op.sign and 0 < len(args) <= 2:
         return operation(op.sign, args)
@@ -204,17 +205,27 @@ def formula(op: Any, args: list[Phrase], params: dict[str, Any]) -> Phrase:
     return function_call(op.name.lstrip("_"), [*before, *args, *after], named, known)
 
 
-def function_call(name: str, args: list[Phrase], params: dict[str, Any], known: Mapping[str, Any]) -> Phrase:
+def function_call(name: str, args: list[Phrase], params: Params, known: Mapping[str, Any]) -> Phrase:
     """Write a call by name, without the parameters that have the known defaults."""
-    listed = [part.text for part in args]
+    written = {key: value for key, value in params.items() if key not in OMITTED}
+    return call(name, *(part.text for part in args), *keywords(written, known, short))
+
+
+def keywords(
+    params: Params, known: Mapping[str, Any], write: Callable[[Any], Phrase], required: Any = None, unpack: bool = True
+) -> list[str]:
+    """Return parameters as keywords, without those that have the known defaults.
+
+    `required` is compared with a parameter that has no default. With `unpack`, a size that is the same for all axes of
+    a window, and a single axis, are written as numbers.
+    """
+    listed = []
     for key, value in params.items():
-        if key in WINDOW_DEFAULTS and isinstance(value, tuple) and len(set(value)) == 1:
-            value = value[0]  # the same for all axes
-        if key == "axis" and isinstance(value, tuple) and len(value) == 1:
-            value = value[0]
-        if key not in OMITTED and not is_default(value, known.get(key)):
-            listed.append(f"{key}={short(value).text}")
-    return call(name, *listed)
+        if unpack and isinstance(value, tuple) and (key in WINDOW_DEFAULTS or (key == "axis" and len(value) == 1)):
+            value = value[0] if len(set(value)) == 1 else value
+        if not is_default(value, known.get(key, required)):
+            listed.append(f"{key}={write(value).text}")
+    return listed
 
 
 def is_default(value: Any, default: Any) -> bool:
@@ -259,9 +270,6 @@ def shortened(text: str, width: int) -> str:
 
 # NumPy source of one step: an operator, a method, a call, or a call of the row's own kernel.
 
-Params = dict[str, Any]
-REQUIRED = inspect.Parameter.empty  # the default of a parameter that has none
-
 
 def dot(args: list[Phrase], params: Params) -> Phrase:
     left, right = args
@@ -281,7 +289,7 @@ def scatter(args: list[Phrase], params: Params) -> Phrase:
 
 
 def concatenate(args: list[Phrase], params: Params) -> Phrase:
-    return call("np.concatenate", f"[{', '.join(x.text for x in args)}]", *keywords(np.concatenate, params))
+    return call("np.concatenate", f"[{', '.join(x.text for x in args)}]", *exact_keywords(np.concatenate, params))
 
 
 def einsum(args: list[Phrase], params: Params) -> Phrase:
@@ -296,19 +304,12 @@ def draw(args: list[Phrase], params: Params) -> Phrase:
     return call("np.asarray", drawn.text) if params["number"] else drawn
 
 
-def split_pieces(args: list[Phrase], params: Params) -> Phrase:
+def split(args: list[Phrase], params: Params) -> Phrase:
     cut = call("np.split", args[0].text, *[literal(params[key]).text for key in ("indices_or_sections", "axis")])
     return Phrase(f"[piece.copy() for piece in {cut.text}]")
 
 
-OWN: dict[str, Callable[[list[Phrase], Params], Phrase]] = {
-    "dot": dot,
-    "scatter": scatter,
-    "concatenate": concatenate,
-    "einsum": einsum,
-    "split": split_pieces,
-    "draw": draw,
-}
+OWN = {function.__name__: function for function in (dot, scatter, concatenate, einsum, split, draw)}
 
 
 def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
@@ -320,7 +321,7 @@ def spelled(op: Any, args: list[Phrase], params: Params) -> Phrase:
     if has_method(op):
         return op.formula(args, params, literal)  # type: ignore[no-any-return]
     listed = [x.text for x in args]
-    return call(function_name(op), *listed, *keywords(kernel_of(op), params))
+    return call(function_name(op), *listed, *exact_keywords(kernel_of(op), params))
 
 
 def function_name(op: Any) -> str:
@@ -343,15 +344,9 @@ def is_numpys(kernel: Any) -> bool:
     return isinstance(kernel, np.ufunc) or str(getattr(kernel, "__module__", "")).split(".")[0] == "numpy"
 
 
-def keywords(function: Any, params: Params) -> list[str]:
-    """Return parameters as keywords, without those that have the function's defaults."""
-    known = defaults(function)
-    listed = []
-    for key, value in params.items():
-        if not is_default(value, known.get(key, REQUIRED)):
-            is_single = key == "axis" and isinstance(value, tuple) and len(value) == 1 and is_numpys(function)
-            listed.append(f"{key}={literal(value[0] if is_single else value).text}")
-    return listed
+def exact_keywords(function: Any, params: Params) -> list[str]:
+    """Return parameters as keywords of source, without those that have the function's defaults."""
+    return keywords(params, defaults(function), literal, inspect.Parameter.empty, unpack=is_numpys(function))
 
 
 def has_method(op: Any) -> bool:

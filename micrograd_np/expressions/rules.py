@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from ..core.containers import flatten, map_leaves
 from ..core.errors import ArgumentTypeError
 from ..core.versions import METADATA, innermost
 from ..ops import BY_FUNCTION, namespace
@@ -28,15 +29,13 @@ class Recorder(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         value = getattr(ufunc, method)(*unwrap(inputs), **unwrap(kwargs))
-        phrases = [short(x) for x in inputs]
-        if method != "__call__":
-            return wrap_result(value, function_call(f"{ufunc.__name__}.{method}", phrases, kwargs, {}))
+        phrases, op = [short(x) for x in inputs], BY_FUNCTION.get(ufunc)
+        if method != "__call__" or not isinstance(op, Primitive):
+            name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+            return wrap(value, function_call(name, phrases, kwargs, {}))
         if ufunc is np.power and phrases[1].text == "1":
-            return wrap_result(value, phrases[0])
-        op = BY_FUNCTION.get(ufunc)
-        if isinstance(op, Primitive):
-            return wrap_result(value, formula(op, phrases, kwargs))
-        return wrap_result(value, function_call(ufunc.__name__, phrases, kwargs, {}))
+            return wrap(value, phrases[0])
+        return wrap(value, formula(op, phrases, kwargs))
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         value = function(*unwrap(args), **unwrap(kwargs))
@@ -44,20 +43,18 @@ class Recorder(NDArrayOperatorsMixin):
         if function in (np.broadcast_to, np.reshape) and value.shape == args[0].shape:
             return args[0]
         if function is np.swapaxes and args[1:] == (-1, -2):
-            return wrap_result(value, short(args[0]).transposed("T" if value.ndim == 2 else "mT"))
+            return wrap(value, short(args[0]).transposed("T" if value.ndim == 2 else "mT"))
         if getattr(op, "sign", None) or getattr(op, "formula", None):
             args, params = op.bind(*args, **kwargs)
-            return wrap_result(value, formula(op, [short(x) for x in args], params))
-        return wrap_result(
-            value, function_call(function.__name__, [short(x) for x in args], kwargs, defaults(function))
-        )
+            return wrap(value, formula(op, [short(x) for x in args], params))
+        return wrap(value, function_call(function.__name__, [short(x) for x in args], kwargs, defaults(function)))
 
     def __row__(self, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run a row of the table: `dispatch.apply` calls this where an argument has it."""
         value = op.kernel(*map(unwrap, args), **unwrap(params))
         if op.function is np.reshape and value.shape == args[0].shape:
             return args[0]
-        return wrap_result(value, formula(op, [short(x) for x in args], params))
+        return wrap(value, formula(op, [short(x) for x in args], params))
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.value, name)
@@ -65,25 +62,19 @@ class Recorder(NDArrayOperatorsMixin):
             return found
         if not callable(found):
             attribute = self.phrase.transposed if name in ("T", "mT") else self.phrase.attribute
-            return wrap_result(found, attribute(name))
+            return wrap(found, attribute(name))
         return lambda *args, **kwargs: self.method(name, args, kwargs)
 
     def method(self, name: str, args: Any, kwargs: Any) -> Any:
-        if name in ("dot", "transpose"):
-            return getattr(np, name)(self, *args)
         value = getattr(self.value, name)(*unwrap(args), **unwrap(kwargs))
         if (name == "reshape" and value.shape == self.value.shape) or kwargs.get("axis") == ():
             return self
         call = function_call(name, [short(x) for x in args], kwargs, {})
-        return wrap_result(value, self.phrase.attribute(call.text))
+        return wrap(value, self.phrase.attribute(call.text))
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
-        return wrap_result(self.value[unwrap(index)], self.phrase.subscript(parts, short))
-
-    def __setitem__(self, index: Any, values: Any) -> None:
-        self.value[unwrap(index)] = unwrap(values)
-        self.phrase = function_call("put", [self.phrase, short(index), short(values)], {}, {})
+        return wrap(self.value[unwrap(index)], self.phrase.subscript(parts, short))
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise ArgumentTypeError("operations on a plain NumPy array cannot be recorded")
@@ -97,21 +88,16 @@ class Recorder(NDArrayOperatorsMixin):
 
 def unwrap(value: Any) -> Any:
     """Return an argument, or a container of arguments, with plain arrays."""
-    if isinstance(value, Recorder):
-        return value.value
-    if isinstance(value, tuple):
-        return tuple(map(unwrap, value))
-    if isinstance(value, list):
-        return list(map(unwrap, value))
-    if isinstance(value, dict):
-        return {key: unwrap(part) for key, part in value.items()}
-    return value
+    return map_leaves(lambda x: x.value if isinstance(x, Recorder) else x, value)
 
 
-def wrap_result(value: Any, phrase: Phrase) -> Any:
+def wrap(value: Any, phrase: Phrase) -> Any:
+    """Return an array, or a container of arrays, as recorders; what is no array stays as it is."""
     if isinstance(value, list | tuple):
-        parts = [wrap_result(part, phrase.subscript(i, short)) for i, part in enumerate(value)]
+        parts = [wrap(part, phrase.subscript(i, short)) for i, part in enumerate(value)]
         return getattr(value, "_make", type(value))(parts)
+    if not hasattr(value, "dtype"):
+        return value
     return Recorder(value, phrase._replace(text=shortened(phrase.text, MAX_LENGTH)))
 
 
@@ -158,15 +144,6 @@ def only_output(result: Any) -> str:
     return f"{short(given[0][1]).text} to [{given[0][0]}]" if len(given) == 1 and len(result) > 1 else ""
 
 
-def wrap(value: Any, phrase: Phrase) -> Any:
-    if isinstance(value, tuple):
-        parts = enumerate(value)
-        return type(value)(None if part is None else wrap(part, phrase.subscript(i, short)) for i, part in parts)
-    if hasattr(value, "dtype"):
-        return Recorder(value, phrase)
-    return value
-
-
 def docstring(row: Primitive) -> str:
     """Return a row's docstring: a summary, a line for each rule, and a doctest from the row's examples."""
     parts = [first_sentence(row)]
@@ -190,14 +167,9 @@ def first_case(row: Primitive) -> Example | None:
     """Return the row's first example that can be written as source, with random arrays."""
     plain = [Example((Drawn(2),) * len(row.rules), {})] if isinstance(row, Elementwise) else []
     for case in row.examples or plain:
-        if all(has_source(x) for x in (*case.args, *case.kwargs.values())):
+        if not any(map(callable, flatten([case.args, case.kwargs])[0])):
             return Example(tuple(random_array(x, row.domain, seed) for seed, x in enumerate(case.args)), case.kwargs)
     return None
-
-
-def has_source(x: Any) -> bool:
-    """Return whether an example's argument can be written as source."""
-    return all(map(has_source, x)) if isinstance(x, list | tuple) else not callable(x)
 
 
 def random_array(x: Any, domain: tuple[float, float], seed: int) -> Any:

@@ -9,7 +9,7 @@ import pytest
 import micrograd_np as mg
 from micrograd_np import nn
 from micrograd_np.drawing import explain
-from micrograd_np.drawing.derivation import MAX_LINES, Derivation, derive, simplify_tree
+from micrograd_np.drawing.derivation import Derivation, derive, simplify_tree
 from micrograd_np.drawing.graph import ops_of
 from micrograd_np.drawing.latex import evaluate
 from tests.drawing.test_sums import MODELS
@@ -76,7 +76,6 @@ def check(tensor, output, rtol=1e-9):
         np.testing.assert_allclose(found, line.value, rtol=rtol, atol=1e-12, err_msg=f"{line.symbol} = {line.source}")
     np.testing.assert_array_equal(lines[-1].value, tensor.grad)
     rows = explained.latex.split("\\\\\n")
-    assert len(rows) <= MAX_LINES
     assert all(row.count("{") == row.count("}") and row.count(r"\left") == row.count(r"\right") for row in rows)
     return lines
 
@@ -178,12 +177,3 @@ def test_a_simplified_tree_leaves_its_parts_as_they_were():
     before = ast.dump(tree)
     assert ast.unparse(simplify_tree(tree, Derivation("g"))) == "f(x) @ y.T"
     assert ast.dump(tree) == before
-
-
-def test_a_long_derivation_has_its_ends():
-    h = w = leaf(2)
-    for _ in range(200):
-        h = np.sin(h)
-    loss = h.sum()
-    loss.backward()
-    assert explain(w, loss).latex.count("&=") <= MAX_LINES
