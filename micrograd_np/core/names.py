@@ -304,15 +304,11 @@ def live(names: Names, ops: Iterable[Any] = ()) -> Names:
     return names
 
 
-def watch(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, Names]:
-    """Run a function; return its result and the names that values had in it. Names of outer functions come first."""
-    return watched(functools.partial(function, *args, **kwargs))
+def watch(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
+    """Run a function; return its result and the names that values had in it. Names of outer functions come first.
 
-
-def watched(function: Callable[[], Any], kept: int | None = None) -> tuple[Any, Names]:
-    """Do the same as `watch`, but keep only the last `kept` calls of each function, to save memory.
-
-    An argument of an inner function names leaves only: a computed value is better described by its expression.
+    To save memory, only the last `kept` calls of each function count. An argument of an inner function names leaves
+    only: a computed value is better described by its expression.
     """
     stack: list[tuple[FrameType, dict[str, Any]]] = []
     found: dict[tuple[CodeType, bool], deque[tuple[int, int, Variables]]] = {}

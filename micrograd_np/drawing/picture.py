@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..core.backward import FREED
 from ..core.containers import flatten
 from ..core.errors import ArgumentError, ArgumentTypeError, MicrogradError, MissingFileError
-from ..core.names import Names, is_module, live, watch, watched
+from ..core.names import Names, is_module, live, watch
 from ..core.tensor import Tensor
 from ..cures import unknown_name
 from ..program import Program
@@ -195,7 +195,7 @@ def draw(
         return Picture(scene_of(graph, limit, fold), "forward")
     names = None
     if callable(target):
-        target, names = watch(target, *args, **kwargs)
+        target, names = watch(partial(target, *args, **kwargs))
     elif args or kwargs:
         raise ArgumentTypeError(
             "mg.draw(loss) draws the graph of a tensor, and what follows are the arguments of a function. Write "
@@ -257,7 +257,7 @@ def draw_script(where: str, arguments: Sequence[str] = (), **options: Any) -> Pi
     path, _, name = where.rpartition(":") if ".py:" in where else (where, "", "")
     if not os.path.isfile(path):
         raise MissingFileError(f"{path}: there is no such file to draw.")
-    (result, since), names = watched(partial(run, path, name, arguments), KEPT)
+    (result, since), names = watch(partial(run, path, name, arguments), KEPT)
     outputs = tensors(result)
     if result is None:
         outputs = newest(x for x in names.held if isinstance(x, Tensor) and x._order > since)

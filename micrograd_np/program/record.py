@@ -78,7 +78,7 @@ def record(
     name_arguments(before, tracer.values)
     with Mode(watch=tracer, trace=tracer):
         try:
-            result, names = watch(f, *args, **kwargs) if named else (f(*args, **kwargs), None)
+            result, names = watch(functools.partial(f, *args, **kwargs)) if named else (f(*args, **kwargs), None)
             for drawn in tracer.generators.values():
                 tracer.check_draw(*drawn)
             if tracer.refused:
