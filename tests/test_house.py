@@ -8,20 +8,20 @@ from tests.house import DOCUMENTED, PACKAGE, code_lines, parsed
 
 # Lines of code that a room may have. A limit is lowered when a room shrinks, and not raised.
 LIMITS = {
-    "checking": 6_111,
+    "checking": 6_025,
     "program": 3_552,
-    "ops": 3_274,
-    "drawing": 2_071,
+    "ops": 3_165,
+    "drawing": 1_988,
     "learn": 1_639,
-    "nn": 1_339,
+    "nn": 1_325,
     "top": 1_116,
     "core": 1_292,
-    "saving": 681,
-    "optim": 587,
-    "expressions": 480,
-    "training": 308,
+    "saving": 662,
+    "optim": 571,
+    "expressions": 431,
+    "training": 301,
     "article": 300,
-    "data": 212,
+    "data": 210,
 }
 FILES = 138
 CORE = ["backward", "containers", "context", "dispatch", "errors", "names", "tensor", "versions"]
@@ -45,7 +45,7 @@ def test_a_room_is_no_larger_than_its_limit():
 
 def test_the_article_its_command_and_the_plots_are_small():
     parts = [path for path, parts in FILES_OF.items() if parts[0] in ("article", "cli.py", "plots.py")]
-    assert sum(map(code_lines, parts)) <= 539
+    assert sum(map(code_lines, parts)) <= 534
 
 
 def test_there_are_no_more_files_than_the_limit():
