@@ -1,8 +1,9 @@
-"""Random draws: always from a Generator that the user holds, never from a hidden one."""
+"""Random draws, always from a Generator that the user holds, never from a hidden one; and the state of generators."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .core.context import CURRENT
@@ -48,3 +49,24 @@ def _draw(rng: Any, method: str, args: Any, kwargs: Any, number: bool) -> Any:
 
 
 draw = Primitive(_draw, None, spelling="draw")  # the step of a program
+
+
+def generator_state(rng: Any) -> tuple[Any, Callable[[], Any]]:
+    """Return the state of a generator, and a function that restores it, except for how many children it has spawned."""
+    if hasattr(rng, "getstate"):  # random.Random
+        return rng.getstate(), functools.partial(rng.setstate, rng.getstate())
+    if hasattr(rng, "get_state"):  # np.random.RandomState
+        now = rng.get_state(legacy=False)
+        return list(flat(now)), functools.partial(rng.set_state, now)
+    bits = getattr(rng, "bit_generator", rng)
+    spawned = getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)
+    return [*flat(bits.state), spawned], functools.partial(setattr, bits, "state", bits.state)
+
+
+def flat(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the entries of nested dicts; arrays become lists, which == compares at once."""
+    for key, x in state.items():
+        if isinstance(x, dict):
+            yield from flat(x)
+        else:
+            yield key, x.tolist() if hasattr(x, "tolist") else x

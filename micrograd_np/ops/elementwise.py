@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import errors
-from .primitive import Bound, D, Elementwise, as_array, example
+from .primitive import Bound, D, Elementwise, as_array, as_given, example
 
 LN2 = math.log(2)
 LN10 = math.log(10)
@@ -318,6 +318,50 @@ def modf(x: Any) -> tuple[Any, Any]:
     x = x.astype(np.result_type(x.dtype, np.float16)) if x.dtype.kind in "biu" else x
     return np.fmod(np.where(np.isinf(x), np.copysign(0, x), x), 1), np.trunc(x)
 
+
+# Logarithms of sums of exponentials, without overflow.
+
+
+def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
+    """Return base^(x - z), the share of x in z = log(base^x + ...); where z is inf, the `infinite` infs share 1."""
+    top = x == np.inf
+    difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
+    share = np.exp2(difference) if base == 2 else np.exp(difference)
+    return np.where(np.logical_and(top, z == np.inf), (1 / ones_for_zeros(infinite)).astype(share.dtype), share)
+
+
+def infinities(x: Any, y: Any) -> Any:
+    """Count the arguments that are inf, entry by entry."""
+    return (x == np.inf) * 1.0 + (y == np.inf)
+
+
+def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
+    """Write exp(x - z)."""
+    difference = args[0].infix("-", args[1])
+    return type(difference)(f"{'exp2' if params.get('base') == 2 else 'exp'}({difference.text})")
+
+
+exp_share = Elementwise(
+    _exp_share,
+    lambda g, z, x, total, infinite, base=math.e: g * z * math.log(base),
+    lambda g, z, x, total, infinite, base=math.e: -g * z * math.log(base),
+    None,
+    bind=as_given,
+    formula=_write_exp_share,
+    decomposition=_exp_share,
+    examples=[example(D(3, 4), D(3, 1), np.zeros((3, 1))), example(D(3), D(3), np.zeros(3), base=2)],
+)
+logaddexp = Elementwise(
+    np.logaddexp,
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
+    onnx="LogAddExp",
+)
+logaddexp2 = Elementwise(
+    np.logaddexp2,
+    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), base=2),
+    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), base=2),
+)
 
 # real, imag and conjugate of real numbers: complex numbers have no gradients here.
 real = Elementwise(np.real, lambda g, z, x: g, views=True, onnx="Identity", peephole="first")

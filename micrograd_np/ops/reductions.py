@@ -14,8 +14,8 @@ from ..core.context import current_context
 from ..core.errors import ArgumentError, ShapeError, ZeroWeightsError
 from ..core.names import caller_location, format_location
 from .calls import in_single
-from .elementwise import ones_for_zeros, ratio
-from .primitive import Bound, D, Elementwise, NonDifferentiable, Primitive, as_array, as_given, example, remembered
+from .elementwise import exp_share, ones_for_zeros, ratio
+from .primitive import Bound, D, NonDifferentiable, Primitive, as_array, example, remembered
 
 
 def scalar_axis(a: Any, axis: Any) -> Any:
@@ -220,51 +220,7 @@ max = reduction(np.max, _extreme_x, np.maximum, None, also=(np.amax,), onnx="Red
 min = reduction(np.min, _extreme_x, np.minimum, None, also=(np.amin,), onnx="ReduceMin")
 
 
-# Logarithms of sums of exponentials, without overflow.
-
-
-def _exp_share(x: Any, z: Any, infinite: Any, base: float = math.e) -> Any:
-    """Return base^(x - z), the share of x in z = log(base^x + ...); where z is inf, the `infinite` infs share 1."""
-    top = x == np.inf
-    difference = np.where(top, 0, x) - np.where(np.isinf(z), np.inf, z)
-    share = np.exp2(difference) if base == 2 else np.exp(difference)
-    return np.where(np.logical_and(top, z == np.inf), (1 / ones_for_zeros(infinite)).astype(share.dtype), share)
-
-
-def infinities(x: Any, y: Any) -> Any:
-    """Count the arguments that are inf, entry by entry."""
-    return (x == np.inf) * 1.0 + (y == np.inf)
-
-
-def _write_exp_share(args: Any, params: Any, literal: Any) -> Any:
-    """Write exp(x - z)."""
-    difference = args[0].infix("-", args[1])
-    return type(difference)(f"{'exp2' if params.get('base') == 2 else 'exp'}({difference.text})")
-
-
-exp_share = Elementwise(
-    _exp_share,
-    lambda g, z, x, total, infinite, base=math.e: g * z * math.log(base),
-    lambda g, z, x, total, infinite, base=math.e: -g * z * math.log(base),
-    None,
-    bind=as_given,
-    formula=_write_exp_share,
-    decomposition=_exp_share,
-    examples=[example(D(3, 4), D(3, 1), np.zeros((3, 1))), example(D(3), D(3), np.zeros(3), base=2)],
-)
-logaddexp = Elementwise(
-    np.logaddexp,
-    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y)),
-    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y)),
-    onnx="LogAddExp",
-)
-logaddexp2 = Elementwise(
-    np.logaddexp2,
-    lambda g, z, x, y: g * exp_share(x, z, infinities(x, y), base=2),
-    lambda g, z, x, y: g * exp_share(y, z, infinities(x, y), base=2),
-)
-
-
+# The logarithm of a sum of exponentials.
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     """Return log(sum(exp(x))) without overflow."""
     top = np.max(x, axis=axis, keepdims=True)

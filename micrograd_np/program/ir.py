@@ -48,6 +48,14 @@ class Value:
         return f"<{self.name or self.kind} {self.shape} {self.dtype}>"
 
 
+def new(kind: str, of: Any, data: Any = None) -> Value:
+    """Return a value that stands for `of`, with the shape, dtype and strides of `data` (by default, of `of`)."""
+    data = of if data is None else data
+    if not hasattr(data, "shape"):
+        return Value(kind, of)
+    return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))
+
+
 class Update(NamedTuple):
     """An optimiser's update of one parameter: its class, and what it is given."""
 

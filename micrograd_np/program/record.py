@@ -16,10 +16,11 @@ from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import Mode, tracing
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, constant
-from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value
+from ..random import generator_state
+from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value, new
 from .outside import Outside
 from .scalars import Scalar, StandIn, here
-from .trace import LASTING, Trace, TraceError, generator_state, is_array, kept, memory_owner, new
+from .trace import LASTING, Trace, TraceError, is_array, kept, memory_owner
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays

@@ -23,8 +23,8 @@ import numpy as np
 
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, Outputs
-from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, root, values_among
-from .trace import TraceError, new
+from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, new, root, values_among
+from .trace import TraceError
 
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]

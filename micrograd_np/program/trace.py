@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +24,9 @@ from ..ops import TABLE
 from ..ops.calls import is_half, rounded
 from ..ops.primitive import NonDifferentiable, as_array, item
 from ..ops.shape import alias, hook
+from ..random import generator_state
 from .bytecode import operator_at
-from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value
+from .ir import ARGUMENT, ARRAY, CONSTANT, GENERATOR, GRADIENT, RESULT, TENSOR, Step, Update, Value, new
 from .scalars import Scalar, StandIn, here
 
 Undo = Callable[[], Any]
@@ -442,27 +442,6 @@ def kept(x: Any) -> list[Undo]:
     return found + [functools.partial(np.copyto, a, a.copy(order="K")) for a in arrays]
 
 
-def generator_state(rng: Any) -> tuple[Any, Undo]:
-    """Return the state of a generator, and a function that restores it, except for how many children it has spawned."""
-    if isinstance(rng, random.Random):
-        return rng.getstate(), functools.partial(rng.setstate, rng.getstate())
-    if isinstance(rng, np.random.RandomState):
-        now = rng.get_state(legacy=False)
-        return list(flat(now)), functools.partial(rng.set_state, now)
-    bits = getattr(rng, "bit_generator", rng)
-    spawned = getattr(getattr(bits, "seed_seq", None), "n_children_spawned", 0)
-    return [*flat(bits.state), spawned], functools.partial(setattr, bits, "state", bits.state)
-
-
-def flat(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the entries of nested dicts; arrays become lists, which == compares at once."""
-    for key, x in state.items():
-        if isinstance(x, dict):
-            yield from flat(x)
-        else:
-            yield key, x.tolist() if hasattr(x, "tolist") else x
-
-
 def memory_owner(x: Any) -> Any:
     """Return the object that owns the memory of an array or Tensor."""
     x = x._data if isinstance(x, Tensor) else x
@@ -473,11 +452,3 @@ def memory_owner(x: Any) -> Any:
 
 def is_array(x: Any) -> bool:
     return has_dtype(x) and not isinstance(x, Tensor | np.generic)
-
-
-def new(kind: str, of: Any, data: Any = None) -> Value:
-    """Return a value that stands for `of`, with the shape, dtype and strides of `data` (by default, of `of`)."""
-    data = of if data is None else data
-    if not hasattr(data, "shape"):
-        return Value(kind, of)
-    return Value(kind, of, data.shape, data.dtype, getattr(data, "strides", None))
