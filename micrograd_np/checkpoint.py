@@ -12,7 +12,7 @@ import numpy as np
 from .core.backward import pull_arrays, pull_tensors
 from .core.containers import flatten
 from .core.context import CURRENT, Mode, tracing
-from .core.errors import GradientError, describe, stale
+from .core.errors import GradientError, describe, stale_error
 from .core.names import Location, format_location
 from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
@@ -109,7 +109,7 @@ def _recompute(
     """The rule: run f again, recording, and walk back from its outputs to what it used."""
     for x in outside:
         if x._memory is not None and x._memory.written > started:
-            raise stale(x, "a checkpoint", x._memory.where)
+            raise stale_error(x, "a checkpoint", x._memory.where)
     again = next_id()
     with Mode(recording=True):
         leaves, _ = flatten(run())

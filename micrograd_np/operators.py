@@ -48,7 +48,7 @@ def in_place(op: Primitive) -> Callable[..., Any]:
         try:
             kernel(data, value, data)
         except Exception as error:
-            errors.explain(op, (self, other), error)
+            errors.reraise(op, (self, other), error)
         (self._memory or memory_of(self)).write()
         return self
 
@@ -62,7 +62,7 @@ def copy(self: Tensor, order: str = "C") -> Any:
 
 def refuse_mask(self: Tensor) -> Any:
     """Answer NumPy, which asks whatever stands beside a masked array for its mask."""
-    raise errors.masked_array()
+    raise errors.masked_array_error()
 
 
 def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -70,7 +70,7 @@ def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any)
     call = CALLS.get(ufunc) if how == "__call__" else None
     try:
         if call is None:
-            raise errors.unsupported(ufunc) if how == "__call__" else errors.method(ufunc.__name__, how)
+            raise errors.unsupported_error(ufunc) if how == "__call__" else errors.method_error(ufunc.__name__, how)
         return call(*inputs, **kwargs) if kwargs else call(*inputs)  # unpacking no keywords costs as much as a call
     except TypeError as error:
         return by_numpy(error, getattr(ufunc, how), inputs, kwargs)
@@ -81,13 +81,13 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     call = CALLS.get(function)
     try:
         if call is None:
-            raise errors.unsupported(function)
+            raise errors.unsupported_error(function)
         return call(*args, **kwargs) if kwargs else call(*args)
     except TypeError as error:
         if "unexpected keyword argument" in str(error):
             if len(given := without_defaults(kwargs)) < len(kwargs):
                 return array_function(self, function, types, args, given)
-            error = errors.signature(function.__name__, kwargs, error)
+            error = errors.signature_error(function.__name__, kwargs, error)
         return by_numpy(error, function, args, kwargs)
 
 

@@ -90,7 +90,7 @@ def backpropagate(
         try:
             pulled = pull(node, g)
         except Exception as error:
-            errors.note(error, node)
+            errors.add_location(error, node)
             raise
         for x, cotangent in pulled:
             if x in cotangents:

@@ -48,7 +48,7 @@ def apply(op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     try:
         z = op.kernel(*values, **params)
     except Exception as error:
-        errors.explain(op, args, error)
+        errors.reraise(op, args, error)
     if not tensors:
         return np.asarray(z) if isinstance(z, generic) else z
     return make_node(op, op.uses[wanted], z, args, tuple(values), params, loose)

@@ -157,7 +157,7 @@ def check_shape(what: str, values: Any, tensor: Any) -> None:
         )
 
 
-def stale(value: Any, op: str, where: Location | None, used: Location | None = None) -> GradientError:
+def stale_error(value: Any, op: str, where: Location | None, used: Location | None = None) -> GradientError:
     """Return the error for a value that was overwritten (at `where`) after an op had used it (at `used`)."""
     read = f"  used:    {format_location(used)}\n" if used else ""
     return GradientError(
@@ -183,7 +183,7 @@ def refuse_compiled(*_: Any, **__: Any) -> None:
     )
 
 
-def note(error: Exception, node: Any) -> None:
+def add_location(error: Exception, node: Any) -> None:
     """Add the line of the op whose rule raised to an error of the backward pass."""
     if node._created_at:
         error.add_note(f"In the backward pass of {node.op.name}: {format_location(node._created_at)}")
@@ -212,7 +212,7 @@ def check_write(target: Any, value: Any) -> None:
         )
 
 
-def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
+def reraise(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     """Raise NumPy's error again, with a message about the user's tensors."""
     trace = CURRENT.get().trace
     if trace is not None:
@@ -227,8 +227,8 @@ def explain(op: Any, args: tuple[Any, ...], error: Exception) -> NoReturn:
     shapes = [getattr(x, "shape", ()) for x in args]
     about_shapes = isinstance(error, ValueError) and not isinstance(error, np.linalg.LinAlgError)
     if about_shapes and op.sign == "@":
-        raise ShapeError(f"{op.name} does not fit {listed}: {inner(*shapes)}") from None
-    if about_shapes and op.broadcasts and (why := mismatch(shapes)):
+        raise ShapeError(f"{op.name} does not fit {listed}: {why_no_product(*shapes)}") from None
+    if about_shapes and op.broadcasts and (why := why_no_broadcast(shapes)):
         raise ShapeError(f"{op.name} cannot broadcast {listed}: {why}") from None
     error.add_note(f"In {op.name} of {listed}. {NOTES.get(str(error), '')}".rstrip())
     raise error
@@ -242,7 +242,7 @@ NOTES = {
 }
 
 
-def mismatch(shapes: list[tuple[int, ...]]) -> str:
+def why_no_broadcast(shapes: list[tuple[int, ...]]) -> str:
     """Return why shapes do not broadcast; an empty text if they do."""
     for back in range(1, max(map(len, shapes)) + 1):
         sizes = {shape[-back] for shape in shapes if len(shape) >= back} - {1}
@@ -254,7 +254,7 @@ def mismatch(shapes: list[tuple[int, ...]]) -> str:
     return ""
 
 
-def inner(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+def why_no_product(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     """Return why two shapes do not fit in a matrix product, and what to write."""
     if not a or not b:
         return "matmul takes no scalars. Write * instead."
@@ -292,7 +292,7 @@ CURES = {
 TAKES_WHERE = {"sum", "prod", "max", "min", "mean"}
 
 
-def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
+def signature_error(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
     """Return the error for arguments that a row does not take."""
     if "out" in kwargs and CURRENT.get().trace is not None:
         return TraceError(
@@ -309,7 +309,7 @@ def signature(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradE
     return UnsupportedError(f"{name}: {told}")
 
 
-def masked_array() -> UnsupportedError:
+def masked_array_error() -> UnsupportedError:
     """Return the error for a masked array."""
     return UnsupportedError(
         "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
@@ -320,17 +320,17 @@ def masked_array() -> UnsupportedError:
 def check_plain(values: Any) -> None:
     """Raise for a masked array, whose mask a Tensor would lose, and for np.matrix, whose product it would change."""
     if isinstance(values, np.ma.MaskedArray):
-        raise masked_array()
+        raise masked_array_error()
     if isinstance(values, np.matrix):
         raise UnsupportedError("np.matrix has a product of its own, and a Tensor has NumPy's: give np.asarray(x).")
 
 
-def method(name: str, how: str) -> UnsupportedError:
+def method_error(name: str, how: str) -> UnsupportedError:
     """Return the error for a method of a ufunc, such as np.add.outer."""
     return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {CURES[how].format(name=name)}")
 
 
-def unsupported(function: Any) -> UnsupportedError:
+def unsupported_error(function: Any) -> UnsupportedError:
     """Return the error for a NumPy function that has no row."""
     module = getattr(function, "__module__", None) or "numpy"
     name = f"{module.replace('numpy', 'np', 1)}.{function.__name__}"

@@ -79,7 +79,7 @@ def check_unwritten(node: Any) -> None:
         memories[0] = max(getattr(node._data, "memories", ()), key=lambda seen: seen.written, default=None)
     for position, seen in enumerate(memories):
         if seen and seen.written > node._order and any(reads(rule, position) for _, rule in node._parents):
-            raise errors.stale((node, *node.args)[position], node.op.name, seen.where, node._created_at)
+            raise errors.stale_error((node, *node.args)[position], node.op.name, seen.where, node._created_at)
 
 
 # Snapshots of arrays: of those that a rule reads, and that other code may write to.

@@ -87,7 +87,7 @@ def unary(op: Any) -> Callable[..., Any]:
         try:
             z = kernel(value)
         except Exception as error:
-            errors.explain(op, (x,), error)  # always raises
+            errors.reraise(op, (x,), error)  # always raises
         loose = 1 if (shared := x._memory) is not None and shared.copies else 0
         # uses[True] is uses[1], of the first argument.
         return make_node(op, uses[x._requires_grad], z, (x,), (value,), NO_PARAMS, loose)
@@ -128,7 +128,7 @@ def binary(op: Any) -> Callable[..., Any]:
         try:
             z = kernel(left, right)
         except Exception as error:
-            errors.explain(op, (x, y), error)
+            errors.reraise(op, (x, y), error)
         return make_node(op, uses[wanted], z, (x, y), (left, right), NO_PARAMS, loose)
 
     return call
@@ -217,7 +217,7 @@ def cached(op: Any) -> Callable[..., Any]:
         try:
             z = kernel(*values, **params) if params else kernel(*values)
         except Exception as error:
-            errors.explain(op, arrays, error)
+            errors.reraise(op, arrays, error)
         if not tensors:
             return np.asarray(z) if isinstance(z, np.generic) else z
         return make_node(op, uses[wanted], z, arrays, values, params, loose)

@@ -289,7 +289,7 @@ class Primitive(InstanceCall):
         taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
         if self.extended and kwargs.keys() & {"initial", "where"} and kwargs.keys() <= taken:
             return self.extended(*args, **kwargs)
-        raise errors.signature(self.name, kwargs, error) from None
+        raise errors.signature_error(self.name, kwargs, error) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -350,7 +350,7 @@ class NonDifferentiable(Primitive):
         except errors.MicrogradError:
             raise
         except TypeError as error:
-            raise errors.signature(self.name, kwargs, error) from None
+            raise errors.signature_error(self.name, kwargs, error) from None
 
 
 def truth(function: Callable[..., bool]) -> NonDifferentiable:

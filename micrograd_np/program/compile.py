@@ -18,7 +18,7 @@ import numpy as np
 from .. import cures
 from ..core.containers import flatten, has_dtype
 from ..core.context import CURRENT
-from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError
+from ..core.errors import ArgumentError, ArgumentTypeError, GradientError, MissingPackageError, TraceError
 from ..core.names import format_location, is_users_file, user_frame
 from ..core.tensor import Tensor
 from ..core.versions import check_unwritten
@@ -29,7 +29,7 @@ from .ir import Steps
 from .outside import Outside, TooMuch
 from .readers import LONG
 from .record import record
-from .trace import TraceError, memory_owner
+from .trace import memory_owner
 
 KINDS = 64  # the most kinds of arguments that get programs
 TRACES = 8  # this many traces of one kind, or kinds with traces, are free; after that, each trace has to pay

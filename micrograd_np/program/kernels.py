@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from types import FunctionType, ModuleType, NoneType
 from typing import Any
 
+from ..core.errors import TraceError
 from ..expressions.phrases import is_numpys, kernel_of
 from ..ops.primitive import Primitive
-from .trace import TraceError
 
 OURS = __name__.split(".")[0]
 NUMBERS = (bool, int, float, str, NoneType)

@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from ..core.containers import attributes, walk_paths
+from ..core.errors import TraceError
 from ..core.tensor import Tensor
 from .bytecode import HIDDEN, TABLE, full_name, is_listed, is_ours, is_users, slots
 from .guards import ATOMS, Names, is_atom, is_copied
 from .readers import CALLED, READERS, Edge, Found, Place, added, edge_to, instance, of_attributes, of_kind
-from .trace import TraceError, memory_owner
+from .trace import memory_owner
 
 # All conditions are looked at before each call, so there are limits.
 MOST = 20_000  # objects that the walk reaches

@@ -15,7 +15,7 @@ import numpy as np
 from ..core import errors
 from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import CURRENT
-from ..core.errors import ArgumentTypeError
+from ..core.errors import ArgumentTypeError, TraceError
 from ..core.tensor import Tensor
 from ..cures import answering
 from ..expressions.layout import Listing
@@ -27,7 +27,6 @@ from .record import by_path, named_arguments, parameters_of, record
 from .scalars import here
 from .simplify import simplified
 from .source import Source
-from .trace import TraceError
 
 number = itertools.count(1).__next__
 

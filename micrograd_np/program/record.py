@@ -14,20 +14,20 @@ import numpy as np
 
 from ..core.containers import flatten, has_dtype, walk_paths
 from ..core.context import Mode, tracing
-from ..core.errors import ArgumentTypeError
+from ..core.errors import ArgumentTypeError, TraceError
 from ..core.tensor import Tensor, constant
 from ..random import generator_state
 from .ir import ARGUMENT, CONSTANT, GRADIENT, RESULT, TENSOR, Steps, Value, new
 from .outside import Outside
 from .scalars import Scalar, StandIn, here
-from .trace import LASTING, Trace, TraceError, is_array, kept, memory_owner
+from .trace import LASTING, Trace, is_array, kept, memory_owner
 
 GLOBAL_GENERATORS = [("np.random", np.random.mtrand._rand), ("random", random._inst)]
 PLAIN = (Tensor, np.generic, int, float, complex, str, bytes, type(None), type, np.dtype)  # results besides arrays
 
 
 def record(
-    f: Any, args: Any, kwargs: Any, spell: bool = True, outside: Any = None, moving: Any = (), undo: Any = None
+    f: Any, args: Any, kwargs: Any, decompose: bool = True, outside: Any = None, moving: Any = (), undo: Any = None
 ) -> tuple[Any, Steps]:
     """Return the result of f, and the steps that it took.
 
@@ -35,7 +35,7 @@ def record(
     ----------
     f : callable
     args, kwargs
-    spell : bool
+    decompose : bool
         Whether rows are spelled out as others, where they can be.
     outside : Outside, optional
         What f can reach; given by `mg.compile`, which runs f itself from then on where a program cannot be made. Then
@@ -52,7 +52,7 @@ def record(
     if inspect.isgeneratorfunction(f) or inspect.iscoroutinefunction(f):
         raise TraceError(f"{f.__name__} only begins when it is called: give the function that computes what it yields.")
     named = outside is None
-    tracer = Trace(spell, named, undo)
+    tracer = Trace(decompose, named, undo)
     leaves, rebuild = flatten((args, kwargs))
     outside = outside or Outside(f, [*args, *kwargs.values()], strict=False)
     tracer.owners = outside.owners

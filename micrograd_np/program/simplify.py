@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.errors import TraceError
 from ..ops import TABLE
 from ..ops.primitive import Elementwise, Outputs
 from .ir import ARGUMENT, ARRAY, CONSTANT, RESULT, TENSOR, Step, Steps, Update, Value, draws, new, root, values_among
-from .trace import TraceError
 
 SPREAD = TABLE["broadcast_to"]
 PACKS = TABLE["pack"], TABLE["pack_copies"]

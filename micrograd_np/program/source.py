@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import TraceError
 from ..expressions.layout import wrapped
 from ..expressions.phrases import ARITHMETIC, Phrase, call, kernel_of, literal, needs_kernel, spelled
 from ..ops import TABLE
@@ -18,7 +19,6 @@ from ..ops.primitive import Elementwise, item
 from .ir import CONSTANT, GENERATOR, GRADIENT, RESULT, Step, Steps, Value, draws, root, values_among
 from .kernels import definitions_of, printed
 from .simplify import factored, overlap
-from .trace import TraceError
 
 WIDTH = 76  # of an expression
 LINE = 96  # of a statement

@@ -14,8 +14,7 @@ from ..core.backward import Pull
 from ..core.containers import flatten, has_dtype
 from ..core.context import no_grad
 from ..core.dispatch import apply, single
-from ..core.errors import TraceError as TraceError
-from ..core.errors import describe
+from ..core.errors import TraceError, describe
 from ..core.names import caller_location
 from ..core.tensor import Tensor, as_ndarray, constant
 from ..core.versions import Memory, copy_with_strides, memory_of, next_id
@@ -63,8 +62,8 @@ CURES = {
 class Trace:
     """A watcher of ops: it makes a step of each, and remembers which value each tensor holds now."""
 
-    def __init__(self, spell: bool = True, strict: bool = True, undo: list[Undo] | None = None) -> None:
-        self.spell = spell  # whether an op with a decomposition is recorded as its parts
+    def __init__(self, decompose: bool = True, strict: bool = True, undo: list[Undo] | None = None) -> None:
+        self.decompose = decompose  # whether an op with a decomposition is recorded as its parts
         self.strict = strict  # whether a use of concrete values raises; if not, the run goes on but gives no program
         self.undo = undo  # a list that collects functions which restore the Tensors used in this run; None: not wanted
         self.owners: set[int] = set()  # ids of the memory owners of arrays that existed before the function ran
@@ -110,7 +109,7 @@ class Trace:
         elif op.single and is_half(args):
             with no_grad():
                 self.same(node, rounded(apply(op, tuple(map(single, detached(args))), params)))
-        elif op.decomposition and op.exact and self.spell:
+        elif op.decomposition and op.exact and self.decompose:
             with no_grad():
                 self.same(node, op.decomposition(*detached(args), **params))
                 self.values[node].kind_of = op.name

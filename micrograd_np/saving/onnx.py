@@ -151,7 +151,7 @@ def export_onnx(model: Callable[..., Any], *example: Any, path: Any = None) -> A
     onnx = import_extra("onnx", "an ONNX model")
     helper = onnx.helper
     with no_grad():
-        program = simplified(record(model, tuple(map(np.asarray, example)), {}, spell=False)[1])
+        program = simplified(record(model, tuple(map(np.asarray, example)), {}, decompose=False)[1])
     if program.writes:
         raise ArgumentTypeError("the model writes to its Tensors, as batch norm in training: call model.eval().")
     tensors = model.named_tensors() if isinstance(model, Module) else ()
@@ -206,7 +206,7 @@ def write_parts(graph: Graph, step: Step, function: Callable[..., Any], dtype: A
     inputs = tuple(graph.names[x] if isinstance(x, Value) and x.shape is None else x for x in step.inputs)
     examples = map_leaves(lambda x: np.ones(x.shape, dtype or x.dtype) if isinstance(x, Value) else x, inputs)
     with np.errstate(all="ignore"):
-        program = record(lambda *args: function(*args, **step.params), examples, {}, spell=False)[1]
+        program = record(lambda *args: function(*args, **step.params), examples, {}, decompose=False)[1]
     names = [graph.name(x, dtype) for x in flatten(inputs)[0] if isinstance(x, Value)]
     graph.names.update(zip(program.arguments, names, strict=True))
     write_steps(graph, [part._replace(where=step.where) for part in program.steps])
