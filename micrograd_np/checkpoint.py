@@ -16,11 +16,13 @@ from .core.errors import GradientError, describe, stale_error
 from .core.names import Location, format_location
 from .core.tensor import Tensor, as_ndarray
 from .core.versions import next_id
+from .cures import answering
 from .ops.primitive import MultiOutput, Outputs
 from .ops.shape import pack
 from .transforms import collect, split_graph, wants_gradient
 
 
+@answering
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, whose intermediate values are computed again in the backward pass instead of kept.
 

@@ -17,6 +17,7 @@ from .core.context import CURRENT, Mode, tracing
 from .core.errors import ArgumentError, ArgumentTypeError, ShapeError, describe
 from .core.tensor import Tensor, as_tensor, borrowed, constant, cotangent, seed, trace_constant
 from .core.versions import expose
+from .cures import answering
 from .ops.primitive import Outputs, as_array
 from .ops.shape import alias, pack
 
@@ -80,6 +81,7 @@ def collect(output: Tensor, g: Any, wanted: Sequence[Tensor], pull: Pull) -> dic
     return {tensor: np.asarray(g) if isinstance(g, np.generic) else g for tensor, g in found.items()}
 
 
+@answering
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """Return the output of f and its pullback, which maps a cotangent of the output to those of the arguments.
 
@@ -224,11 +226,12 @@ def restrict(f: Function, argnums: int | Sequence[int], args: Sequence[Any], kwa
     return restricted, [args[number] for number in numbers]
 
 
-def is_single(argnums: int | Sequence[int]) -> bool:
+def is_single(argnums: Any) -> bool:
     """Return whether one argument is chosen, so that its gradient is returned without a tuple."""
-    return hasattr(argnums, "__index__")
+    return isinstance(argnums, int | np.integer)
 
 
+@answering
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return a function that computes f's scalar value and its gradient: (value, gradient).
 
@@ -250,7 +253,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
-    check_function("value_and_grad", f)
+    check_function("value_and_grad", f, argnums)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -269,6 +272,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     return transformed
 
 
+@answering
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """Return a function that computes the gradient of the scalar function f.
 
@@ -281,7 +285,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
     """
-    check_function("grad", f)
+    check_function("grad", f, argnums)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -291,6 +295,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
     return transformed
 
 
+@answering
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes all first derivatives of f, of shape `output.shape + argument.shape`.
 
@@ -302,7 +307,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[2., 0.],
            [0., 4.]])
     """
-    check_function("jacobian", f)
+    check_function("jacobian", f, argnums)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -339,6 +344,7 @@ def units(zeros: Any) -> Iterator[Any]:
         yield unit
 
 
+@answering
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes all second derivatives of f: `argument.shape + argument.shape` for a scalar.
 
@@ -348,10 +354,11 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
-    check_function("hessian", f)
+    check_function("hessian", f, argnums)
     return jacobian(jacobian(f, argnums), argnums)
 
 
+@answering
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return the output of f, and its directional derivative along the tangents.
 
@@ -368,6 +375,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))
     (array([0.        , 0.84147098]), array([1.        , 1.08060461]))
     """
+    if not (isinstance(primals, tuple | list) and isinstance(tangents, tuple | list)):
+        raise ArgumentTypeError("jvp takes a tuple of arguments and one of tangents. Write mg.jvp(f, (x,), (v,)).")
     check_count("tangents", len(tangents), "primals", len(primals))
     for t, x in zip(flatten(tuple(tangents))[0], flatten(tuple(primals))[0], strict=False):
         if np.shape(t) != np.shape(x):
@@ -378,6 +387,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return output, tangent
 
 
+@answering
 def hvp(f: Function, argnums: int = 0) -> Function:
     """Return the function (*args, v) that computes the hessian of the scalar f times v, without the hessian itself.
 
@@ -386,7 +396,7 @@ def hvp(f: Function, argnums: int = 0) -> Function:
     >>> hvp(lambda x: (x**3).sum())(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
-    check_function("hvp", f)
+    check_function("hvp", f, argnums)
 
     @functools.wraps(f)
     def transformed(*args: Any, **kwargs: Any) -> Any:
@@ -418,10 +428,15 @@ def title(f: Any) -> str:
     return str(getattr(f, "__name__", "f"))
 
 
-def check_function(name: str, f: Any) -> None:
-    """Raise for a value that is given in the place of the function that computes it."""
+def check_function(name: str, f: Any, argnums: Any) -> None:
+    """Raise for a value in the place of the function that computes it, and for arguments in that of positions."""
     if hasattr(f, "backward") or not callable(f):
         raise ArgumentTypeError(
             f"mg.{name} takes a function, and {describe(f, 'f')} is a value. Write mg.{name}(f)(x), with f = lambda x: "
             "... giving that value; mg.gradients(loss, [x]) gives the gradient of the value itself."
+        )
+    if not (is_single(argnums) or (isinstance(argnums, tuple | list | range) and all(map(is_single, argnums)))):
+        raise ArgumentTypeError(
+            f"the second argument of mg.{name}, argnums, counts arguments: 0, or (0, 1). It was given "
+            f"{describe(argnums, 'an array')}. Write mg.{name}(f)(x) for the derivative at x."
         )

@@ -14,7 +14,7 @@ LIMITS = {
     "drawing": 1_988,
     "learn": 1_639,
     "nn": 1_325,
-    "top": 1_132,
+    "top": 1_149,
     "core": 1_292,
     "saving": 662,
     "optim": 571,

@@ -271,3 +271,22 @@ def test_an_error_of_the_function_itself_gets_no_advice(given):
     with pytest.raises(TypeError) as caught:
         mg.grad(lambda x: x + None)(given)
     assert not hasattr(caught.value, "__notes__")
+
+
+@pytest.mark.parametrize("transform", [mg.grad, mg.value_and_grad, mg.jacobian, mg.hessian, mg.hvp])
+@pytest.mark.parametrize("point", [np.ones(3), 2.0, mg.Tensor([1.0]), (np.ones(3),), None])
+def test_a_point_in_the_place_of_argnums_is_refused(transform, point):
+    with pytest.raises(
+        mg.ArgumentTypeError, match=r"argnums, counts arguments: 0, or \(0, 1\).*Write mg\..*\(f\)\(x\)"
+    ):
+        transform(lambda x: (x * x).sum(), point)
+
+
+@pytest.mark.parametrize("argnums", [0, np.int64(0), -1])
+def test_positions_count_from_both_ends(argnums):
+    assert mg.grad(lambda x: x**3, argnums)(2.0) == 12
+
+
+def test_jvp_takes_tuples():
+    with pytest.raises(mg.ArgumentTypeError, match=r"Write mg.jvp\(f, \(x,\), \(v,\)\)"):
+        mg.jvp(np.sin, np.ones(3), np.ones(3))

@@ -401,7 +401,7 @@ def compile(function: Call | None = None, backend: str = "numpy") -> Any:
     """
     if not (callable(function) or function is None):
         raise ArgumentTypeError(f"mg.compile takes a function, not {type(function).__name__}: write mg.compile(step).")
-    if backend not in BACKENDS:
+    if not isinstance(backend, str) or backend not in BACKENDS:
         raise ArgumentError(f"there is no backend {backend!r}; there are {', '.join(map(repr, BACKENDS))}.")
     if backend == "numba" and importlib.util.find_spec("numba") is None:
         raise MissingPackageError("backend='numba' needs numba: pip install 'micrograd-np[numba]'.")
