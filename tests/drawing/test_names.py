@@ -186,7 +186,7 @@ def test_what_is_watched_computes_the_same_and_the_profiler_before_is_back():
     x = np.linspace(-1, 1, 5)
     sys.setprofile(profiler)
     try:
-        result, _ = watch(f, x)
+        result, _ = watch(lambda: f(x))
         assert sys.getprofile() is profiler
     finally:
         sys.setprofile(None)
