@@ -38,10 +38,15 @@ WHOLE = """
     numpy.fft numpy.linalg scipy.special scipy.linalg scipy.stats scipy.signal scipy.ndimage
 """.split()
 MODULES = {"numpy", "numpy.linalg", "numpy.fft", "scipy", "micrograd_np", *WHOLE}
-# What does more than compute, among NumPy's functions: it uses files, other memory, or NumPy's settings.
-NOT_NUMPY = """
-    fromfile fromregex genfromtxt load loadtxt memmap save savetxt savez savez_compressed DataSource from_dlpack
-    frombuffer get_include info printoptions set_printoptions setbufsize seterr seterrcall show_config show_runtime test
+# NumPy's functions that compute, beside ufuncs and those that have a row. What is not known does not exist in a copy.
+NUMPY = """
+    apply_along_axis arange array asanyarray asarray ascontiguousarray asfortranarray bartlett bincount blackman
+    broadcast_shapes can_cast common_type convolve copyto corrcoef correlate cov diag_indices empty errstate eye
+    fill_diagonal finfo fromfunction fromiter full geomspace gradient hamming hanning histogram i0 identity iinfo
+    indices insert interp intersect1d isscalar issubdtype iterable ix_ kaiser lexsort linspace logspace mask_indices
+    min_scalar_type ndenumerate ndindex ndarray nanmedian nanquantile ones piecewise place polyfit polyval promote_types
+    put put_along_axis putmask ravel_multi_index resize result_type roots setdiff1d setxor1d tri tril_indices trim_zeros
+    triu_indices union1d unique unravel_index unwrap vander vectorize zeros
 """.split()
 BUILTINS = """
     abs all any bool dict divmod enumerate filter float frozenset getattr hasattr int isinstance issubclass iter len
@@ -86,7 +91,7 @@ def computes(value: Any) -> bool:
         return True
     name, home = getattr(value, "__name__", ""), (getattr(value, "__module__", None) or "").lstrip("_")
     of_whole = any(f"{home}.".startswith(f"{module}.") for module in WHOLE)
-    return (of_whole and value not in ENDLESS) or (name not in NOT_NUMPY and getattr(np, name, None) is value)
+    return (of_whole and value not in ENDLESS) or (name in NUMPY and getattr(np, name, None) is value)
 
 
 def not_written(make: Any) -> Any:
