@@ -240,6 +240,9 @@ def judge(case: Case) -> VerifyReport:
     """Return the report on a case."""
     check_gradients(case.output, case.hand, case.gradient)
     recording, rows, close, name = prepare(case)
+    if not any(row.true.size for row in rows):
+        labels = " and ".join(row.label for row in rows)
+        raise ArgumentError(f"{labels} has no entries, so there is nothing to compare.")
     if not case.unrecorded and (said := nan_of_the_tape(rows)):
         if not case.pair:
             raise ArgumentError(f"{said}; mg.detect_anomaly() names the op that makes the nan.")

@@ -84,16 +84,11 @@ class VerifyReport(Report, Examined):
 
     def by_numbers(self, row: Row) -> str:
         """Return the verdict of finite differences on the gradient by hand."""
-        if self.case.unrecorded and row.numeric == TOO_COARSE:
-            return TOO_COARSE
-        if self.case.unrecorded:
+        if row.numeric == OK or (self.case.unrecorded and row.numeric != TOO_COARSE):
             return WRONG if row.status in (WRONG_ROW, GIVEN, SHAPE, NOT_FINITE) else OK
-        if row.slope is None:
-            return "not checked"
-        if row.numeric not in (OK, WRONG):
-            return row.numeric
-        factors = [self.convention.of(row), *((1.0, -1.0) if row.numeric == WRONG else ())]
-        return OK if any(map(row.agrees, factors)) else WRONG
+        if row.numeric == WRONG:  # the tape is wrong
+            return OK if any(map(row.agrees, (self.convention.of(row), 1.0, -1.0))) else WRONG
+        return row.numeric or "not checked"
 
     def sentences(self) -> list[str]:
         """Return the headline and the sentences below the table, each once."""

@@ -165,3 +165,16 @@ def test_reports_in_every_form(article, wrong):
     assert [row["label"] for row in found["rows"]] == [row.label for row in report.rows]
     assert [finding["row"] for finding in found["findings"]] == ["l1_delta"] * wrong
     assert report._repr_html_().count("<tr>") == 7
+
+
+def test_a_right_gradient_of_float16_is_right_in_all_columns():
+    """The tape computes in float32 and rounds once; finite differences of float16 are coarse, and prove nothing."""
+    w = np.linspace(-1.5, 2.0, 7).astype(np.float16)
+    report = mg.verify(lambda w: np.exp(w) * w, lambda g, w: (g * (np.exp(w) * (1 + w))).astype(np.float16), w)
+    assert report
+    assert "WRONG" not in str(report)
+
+
+def test_arrays_without_entries_are_refused():
+    with pytest.raises(mg.ArgumentError, match="w has no entries"):
+        mg.verify(lambda w: (w * w).sum(), lambda w: 2 * w, np.ones(0))
