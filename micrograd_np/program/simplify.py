@@ -77,8 +77,8 @@ class Walk:
         if became is None and not draws(op):
             key = (step.update if self.by_update else 0, signature(step))
             became = self.seen.setdefault(key, step.output)
-            if became is not step.output and step.output in self.apart:
-                became = None
+        if step.output in self.apart:
+            became = step.output
         if became is not None and became is not step.output:
             self.now[step.output] = became
             became.name = became.name or (step.output.name if became.kind == RESULT else None)
@@ -145,8 +145,8 @@ class Walk:
         roots = [root(x, self.made) for x in inputs]
         olds = [root(x, self.before) for x in step.inputs]
         for i, (now, old) in enumerate(zip(roots, olds, strict=True)):
-            if isinstance(old, Value) and any(now is a and old is not b for a, b in zip(roots[:i], olds, strict=False)):
-                self.apart.add(old)
+            twins = [b for a, b in zip(roots[:i], olds, strict=False) if now is a and old is not b]
+            self.apart.update(values_among([old, *twins] if twins else []))
 
     def reshaped_once(self, step: Step) -> Step:
         """A reshape of a reshape, where what lies between lay in memory as its source does."""

@@ -207,6 +207,25 @@ def test_equal_operands_of_a_product_stay_two_arrays(product):
         assert same(program(x), np.asarray(f(mg.Tensor(x)).data))
 
 
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda x: (x * 1) @ x.T,
+        lambda x: (x / 1) @ x.T,
+        lambda x: x @ (x - 0).T,
+        lambda x: np.negative(-x) @ x.T,
+        lambda x: x.copy() @ x.T,
+        lambda x: np.dot(x.T, x.copy()),
+        lambda x: x @ x.T,
+    ],
+)
+def test_an_operand_that_a_rule_would_replace_by_the_other_one_stays(product):
+    """BLAS multiplies an array by itself in another way, and rounds it in another."""
+    for size in (17, 64, 100):
+        x = np.random.default_rng(size).normal(size=(size, size))
+        assert same(mg.trace(product)(x)(x), product(x))
+
+
 def test_a_draw_is_drawn_at_each_call_and_never_merged():
     rng, other = np.random.default_rng(0), np.random.default_rng(0)
 

@@ -317,3 +317,13 @@ def test_a_text_looks_for_nan_before_it_writes():
     with np.errstate(all="ignore"), pytest.raises(FloatingPointError, match="a gradient is nan or inf"):
         program(np.full((6, 5), np.nan), y)
     assert [a.tobytes() for a in before] == [b.data.tobytes() for b in tensors]
+
+
+@pytest.mark.parametrize(
+    "x", [np.broadcast_to(2.0, (3, 3)), np.lib.stride_tricks.sliding_window_view(np.arange(5.0), 3)]
+)
+def test_a_transpose_stays_where_the_traced_array_was_equal_to_its_own(x):
+    """The strides of an array that is traced say nothing about those of the next one."""
+    for f in (lambda x: x.T * np.arange(3.0), lambda x: np.swapaxes(x, 0, 1) - 1):
+        square = np.arange(9.0).reshape(3, 3)
+        np.testing.assert_array_equal(mg.trace(f)(x)(square), f(square))
