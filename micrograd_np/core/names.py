@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import linecache
 import os
+import re
 import sys
 import traceback
 from collections import deque
@@ -22,20 +23,18 @@ ENGINE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 ARTICLE = ENGINE + "article" + os.sep
 
 
-# A library's variables are not the user's names: inside `copy.deepcopy(loss)`, the tensor is called x.
 NUMPY = os.path.dirname(np.__file__) + os.sep
-LIBRARIES = (os.path.dirname(os.__file__) + os.sep, NUMPY, "<frozen")
+STANDARD = (os.path.dirname(os.__file__) + os.sep, "<frozen")
 GENERATED = "<guard of "  # begins the file name of generated code that checks the calls of compiled functions
-INSTALLED = os.path.join(os.path.dirname(os.__file__), "site-packages") + os.sep
+INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 
 class InternalFiles(dict[str, bool]):
     """A cache by file name: True if the file is the engine's own, the standard library's or NumPy's."""
 
     def __missing__(self, filename: str) -> bool:
-        engine = filename.startswith((ENGINE, GENERATED)) and not filename.startswith(ARTICLE)
-        installed = filename.startswith(INSTALLED) and not filename.startswith(NUMPY)
-        self[filename] = engine or (filename.startswith(LIBRARIES) and not installed)
+        engine = filename.startswith((ENGINE, GENERATED, NUMPY)) and not filename.startswith(ARTICLE)
+        self[filename] = engine or (filename.startswith(STANDARD) and not INSTALLED.search(filename))
         return self[filename]
 
 
@@ -110,7 +109,6 @@ class Names:
         self.holders: dict[str, dict[int, str]] = {}  # by path: for each value with this path, the name of its module
         self.variables: dict[int, str] = {}
         self.paths: dict[int, str] = {}
-        self.arrays: dict[int, tuple[str, Any]] = {}  # by id of the array that owns the memory
         # By id of a value: its variable, and a name such as h_3 if the line made several values.
         self.bound: dict[int, tuple[str, str]] = {}
         self.graph: set[int] | None = None  # the values and modules of a picture; paths of others do not count
@@ -124,7 +122,7 @@ class Names:
         variable, (bound, numbered) = self.variables.get(key), self.bound.get(key, ("", ""))
         if variable == bound:  # a line in a loop made several values of this name: use h_3, not h
             variable = numbered
-        return given or self.in_module(key) or variable or self.paths.get(key) or numbered or self.row(value)
+        return given or self.in_module(key) or variable or self.paths.get(key) or numbered
 
     def restrict_to_graph(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
         """Use the variables of a graph's source; from now on, a path is ambiguous only among modules of this graph."""
@@ -155,20 +153,6 @@ class Names:
             return holder
         holders = {x for part, x in self.holders[path].items() if self.graph is None or part in self.graph}
         return f"{holder}.{path}" if len(holders) > 1 else path
-
-    def row(self, value: Any) -> str | None:
-        """Return a name such as `X[2]` for a row of a named array."""
-        if not isinstance(value, np.ndarray):
-            return None
-        name, whole = self.arrays.get(id(memory_owner(value)), ("", value))
-        if not name or not whole.ndim or not whole.strides[0]:
-            return None
-        place = (address(value) - address(whole)) // whole.strides[0]
-        if not 0 <= place < len(whole):
-            return None
-        row = whole[place, ...]
-        same = (address(row), row.shape, row.strides) == (address(value), value.shape, value.strides)
-        return f"{name}[{place}]" if same else None
 
     def scope_labels(self, value: Any) -> tuple[str, ...]:
         """Return the groups in which a value is drawn, outermost first: the user's scopes, and runs of modules."""
@@ -210,8 +194,6 @@ class Names:
                 continue
             if holds_values(value):
                 self.add(self.variables, name, value)
-            if isinstance(value, np.ndarray):
-                self.arrays.setdefault(id(memory_owner(value)), (name, value))
             for path, part in inside(name, value):
                 if is_module(part):
                     self.add_module(path, part)
@@ -274,22 +256,13 @@ def is_users_class(cls: type) -> bool:
 
 
 @functools.cache
-def library_prefixes() -> tuple[str, ...]:
-    """Return what the file names of installed and generated code begin with."""
-    import sysconfig  # only if names are asked for: the import takes time
-
-    return (
-        "<frozen",
-        "<compiled ",
-        *{sysconfig.get_path(place) for place in ("stdlib", "platstdlib", "purelib", "platlib")},
-    )
-
-
-@functools.cache
 def is_users_file(filename: str) -> bool:
-    """Return whether a file is the user's own, whose variables name values: not the package's, and not installed."""
-    library = filename.startswith(library_prefixes()) and not filename.startswith(ARTICLE)
-    return not INTERNAL[filename] and not library
+    """Return whether a file is the user's own, whose variables name values: not the package's, and not installed.
+
+    A library's variables are not the user's names: inside `copy.deepcopy(loss)`, the tensor is called x.
+    """
+    library = INSTALLED.search(filename) or filename.startswith("<compiled ")
+    return filename.startswith(ARTICLE) or not (library or INTERNAL[filename])
 
 
 def live(names: Names, ops: Iterable[Any] = ()) -> Names:
