@@ -122,7 +122,7 @@ class Names:
         variable, (bound, numbered) = self.variables.get(key), self.bound.get(key, ("", ""))
         if variable == bound:  # a line in a loop made several values of this name: use h_3, not h
             variable = numbered
-        return given or self.in_module(key) or variable or self.paths.get(key) or numbered
+        return given or self.in_module(key) or variable or self.paths.get(key) or numbered or None
 
     def restrict_to_graph(self, values: Iterable[Any], ops: Iterable[Any], bound: dict[int, tuple[str, str]]) -> None:
         """Use the variables of a graph's source; from now on, a path is ambiguous only among modules of this graph."""
@@ -207,18 +207,6 @@ def is_tensor(value: Any) -> bool:
 
 def holds_values(value: Any) -> bool:
     return isinstance(value, np.ndarray) or is_tensor(value)
-
-
-def memory_owner(array: Any) -> Any:
-    """Return the array that owns the memory of a view."""
-    while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-def address(array: Any) -> int:
-    found: int = array.__array_interface__["data"][0]
-    return found
 
 
 def is_module(value: Any) -> bool:

@@ -21,7 +21,7 @@ import operator
 import sys
 from collections.abc import Callable, Sequence
 from inspect import CO_VARARGS
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -29,7 +29,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import errors
-from .names import Location, address, caller_location, memory_owner
+from .names import Location, caller_location
 
 next_id = itertools.count(1).__next__  # one counter for new nodes and for writes, so that both can be compared
 
@@ -69,6 +69,18 @@ def memory_of(tensor: Any) -> Memory:
     if tensor._memory is None:
         tensor._memory = Memory()
     found: Memory = tensor._memory
+    return found
+
+
+def memory_owner(array: Any) -> Any:
+    """Return the array that owns the memory of a view."""
+    while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def address(array: Any) -> int:
+    found: int = array.__array_interface__["data"][0]
     return found
 
 
@@ -195,15 +207,8 @@ def references(tensor: Any) -> int:
     return sys.getrefcount(tensor._data)
 
 
-class _Alone:
-    __slots__ = ("_data",)
-
-    def __init__(self) -> None:
-        self._data = np.empty(0)
-
-
 # The result of `references` if only the tensor holds its array: then no node reads it, and no view of it is alive.
-ALONE = references(_Alone())
+ALONE = references(SimpleNamespace(_data=np.empty(0)))
 
 
 def as_used(node: Any) -> tuple[Any, tuple[Any, ...]]:
