@@ -7,12 +7,15 @@ import dis
 import functools
 import inspect
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any, TypeVar
 
-from .core.errors import ArgumentTypeError
+from .core.context import current_context
+from .core.errors import ArgumentTypeError, MicrogradError, TraceError, UnsupportedError
+from .core.names import caller_location, format_location
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +33,7 @@ def read_tables(text: str) -> dict[str, dict[str, str]]:
 
 
 TABLES = read_tables((pkgutil.get_data(__package__, "cures.txt") or b"").decode())
-ARGUMENTS, CALLS = TABLES.pop("arguments"), TABLES.pop("calls")
+ARGUMENTS, CALLS, NUMPYS = TABLES.pop("arguments"), TABLES.pop("calls"), TABLES.pop("numpy")
 
 
 def nearest(name: str, known: Iterable[str], table: Iterable[str] = ()) -> str | None:
@@ -153,3 +156,22 @@ def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeErr
     cure = f"Write {meant}=" if meant else f"Write {code}" if "(" in code else f"It has {', '.join(known) or 'none'}"
     cure = code[2:] if code.startswith("~ ") else cure
     return ArgumentTypeError(f"{owner} has no argument {name!r}. {cure}.")
+
+
+def signature_error(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
+    """Return the error for keywords, or a call, that a row does not take; `error` is Python's, or that of a row in it."""
+    if "out" in kwargs and current_context().trace is not None:
+        return TraceError(
+            f"{name} writes into a plain array in a traced function, and its program would not: "
+            f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
+            "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
+        )
+    told = re.sub(r"^[\w.<>]+\(\) (?=got|takes|missing)", "", str(error))  # without the name of the row's binder
+    told = told.removeprefix(f"{name}: ")
+    cures = [f"{key}= is not supported on Tensors. {NUMPYS[key]}" for key in kwargs if key in NUMPYS]
+    return UnsupportedError(f"{name}: {' '.join(cures) or told}")
+
+
+def method_error(name: str, how: str) -> UnsupportedError:
+    """Return the error for a method of a ufunc, such as np.add.outer."""
+    return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {NUMPYS[how].format(name=name)}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from . import cures
@@ -62,7 +63,7 @@ def copy(self: Tensor, order: str = "C") -> Any:
 
 def refuse_mask(self: Tensor) -> Any:
     """Answer NumPy, which asks whatever stands beside a masked array for its mask."""
-    raise errors.masked_array_error()
+    errors.check_plain(np.ma.masked)
 
 
 def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -70,7 +71,7 @@ def array_ufunc(self: Tensor, ufunc: Any, how: str, *inputs: Any, **kwargs: Any)
     call = CALLS.get(ufunc) if how == "__call__" else None
     try:
         if call is None:
-            raise errors.unsupported_error(ufunc) if how == "__call__" else errors.method_error(ufunc.__name__, how)
+            raise errors.unsupported_error(ufunc) if how == "__call__" else cures.method_error(ufunc.__name__, how)
         return call(*inputs, **kwargs) if kwargs else call(*inputs)  # unpacking no keywords costs as much as a call
     except TypeError as error:
         return by_numpy(error, getattr(ufunc, how), inputs, kwargs)
@@ -87,7 +88,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
         if "unexpected keyword argument" in str(error):
             if len(given := without_defaults(kwargs)) < len(kwargs):
                 return array_function(self, function, types, args, given)
-            error = errors.signature_error(function.__name__, kwargs, error)
+            error = cures.signature_error(function.__name__, kwargs, error)
         return by_numpy(error, function, args, kwargs)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import sys
 import warnings
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .context import CURRENT
-from .names import Location, caller_location, format_location, name_of, printable
+from .names import Location, format_location, name_of, printable
 
 
 class MicrogradError(Exception):
@@ -271,63 +270,15 @@ def why_no_product(a: tuple[int, ...], b: tuple[int, ...]) -> str:
     )
 
 
-# What to write instead of a keyword, or of a method of a ufunc.
-CURES = {
-    "out": "Results are new tensors; write a = op(b) for out=.",
-    "where": "Write np.where(mask, result, other), or reduce x[mask]; sum, prod, max, min and mean take where=.",
-    "dtype": "Convert before or after with .astype(dtype).",
-    "mode": "Bring indices into range before: np.clip(i, 0, n - 1), or i % n.",
-    "mean": "Leave it out: the mean is computed.",
-    "hermitian": "Write np.linalg.eigh, or leave it out.",
-    "start_dim": "Write x.reshape(len(x), -1), which keeps the first axis.",
-    "unbiased": "Write ddof=1 for True, and ddof=0 for False.",
-    "outer": "Add an axis and broadcast: a[:, None] * b.",
-    "at": "Writing into a tensor is not recorded; add mg.scatter(values, index, shape=...) to it.",
-    "reduceat": "Slice the tensor and reduce each part.",
-    "reduce": "np.sum, np.prod, np.max and np.min are. Write functools.reduce(np.{name}, t).",
-    "accumulate": "np.cumsum and np.cumprod are. Write np.stack(list(itertools.accumulate(t, np.{name}))).",
-}
-
-
-TAKES_WHERE = {"sum", "prod", "max", "min", "mean"}
-
-
-def signature_error(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
-    """Return the error for arguments that a row does not take."""
-    if "out" in kwargs and CURRENT.get().trace is not None:
-        return TraceError(
-            f"{name} writes into a plain array in a traced function, and its program would not: "
-            f"{format_location(caller_location())}. Hold the array in a Tensor that is made "
-            "outside, state = mg.Tensor(state); `state *= 0.9` and `state += x` then write into that."
-        )
-    refused = [key for key in kwargs if key in CURES and not (key == "where" and name in TAKES_WHERE)]
-    cures = [f"{key}= is not supported on Tensors. {CURES[key]}" for key in refused]
-    if cures:
-        return UnsupportedError(f"{name}: {' '.join(cures)}")
-    told = re.sub(r"^[\w.<>]+\(\) (?=got|takes|missing)", "", str(error))  # without the name of the row's binder
-    told = told.removeprefix(f"{name}: ")  # a composition calls a row, whose message has the name already
-    return UnsupportedError(f"{name}: {told}")
-
-
-def masked_array_error() -> UnsupportedError:
-    """Return the error for a masked array."""
-    return UnsupportedError(
-        "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
-        "choose with np.where(x.mask, a, b). Give matplotlib, which makes masked arrays, t.data for a Tensor t."
-    )
-
-
 def check_plain(values: Any) -> None:
     """Raise for a masked array, whose mask a Tensor would lose, and for np.matrix, whose product it would change."""
     if isinstance(values, np.ma.MaskedArray):
-        raise masked_array_error()
+        raise UnsupportedError(
+            "a masked array beside a Tensor would lose its mask, or the gradient. Give x.filled(value) or x.data, and "
+            "choose with np.where(x.mask, a, b). Give matplotlib, which makes masked arrays, t.data for a Tensor t."
+        )
     if isinstance(values, np.matrix):
         raise UnsupportedError("np.matrix has a product of its own, and a Tensor has NumPy's: give np.asarray(x).")
-
-
-def method_error(name: str, how: str) -> UnsupportedError:
-    """Return the error for a method of a ufunc, such as np.add.outer."""
-    return UnsupportedError(f"np.{name}.{how} is not supported on Tensors. {CURES[how].format(name=name)}")
 
 
 def unsupported_error(function: Any) -> UnsupportedError:

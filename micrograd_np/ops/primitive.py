@@ -25,6 +25,7 @@ from ..core.dispatch import Use, apply, single
 from ..core.errors import ArgumentTypeError
 from ..core.tensor import Tensor, as_tensor, trace_constant
 from ..core.versions import ALL, memory_of, reads
+from ..cures import signature_error
 from .calls import binary, cached, general, in_single, is_half, unary
 
 
@@ -287,9 +288,10 @@ class Primitive(InstanceCall):
         if len(given := without_defaults(kwargs)) < len(kwargs):
             return self.bind_and_apply(*args, **given)
         taken = inspect.signature(self.extended).parameters.keys() if self.extended else set()
-        if self.extended and kwargs.keys() & {"initial", "where"} and kwargs.keys() <= taken:
+        refused = {key: x for key, x in kwargs.items() if key not in taken}
+        if self.extended and kwargs.keys() & {"initial", "where"} and not refused:
             return self.extended(*args, **kwargs)
-        raise errors.signature_error(self.name, kwargs, error) from None
+        raise signature_error(self.name, refused, error) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -350,7 +352,7 @@ class NonDifferentiable(Primitive):
         except errors.MicrogradError:
             raise
         except TypeError as error:
-            raise errors.signature_error(self.name, kwargs, error) from None
+            raise signature_error(self.name, kwargs, error) from None
 
 
 def truth(function: Callable[..., bool]) -> NonDifferentiable:
