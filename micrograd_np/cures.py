@@ -159,7 +159,7 @@ def unknown_argument(owner: str, name: str, known: list[str]) -> ArgumentTypeErr
 
 
 def signature_error(name: str, kwargs: dict[str, Any], error: Exception) -> MicrogradError:
-    """Return the error for keywords, or a call, that a row does not take; `error` is Python's, or that of a row in it."""
+    """Return the error for arguments that a row does not take; `error` is Python's, or that of a row inside."""
     if "out" in kwargs and current_context().trace is not None:
         return TraceError(
             f"{name} writes into a plain array in a traced function, and its program would not: "
