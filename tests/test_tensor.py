@@ -220,3 +220,5 @@ def test_item_of_many_entries_names_the_tensor_and_what_to_write():
     scores = mg.Tensor([1.0, 2.5])
     with pytest.raises(mg.ShapeError, match=r"and scores \(2,\) float64 has 2 entries. Write t\[index\].item\(\)"):
         scores.item()
+    with pytest.raises(mg.ShapeError, match="has 0 entries"):
+        mg.Tensor(np.ones(0)).item()

@@ -72,9 +72,8 @@ def ways(names: Sequence[str], own: Sequence[str], known: Known, scalar: bool) -
         given = dict(zip(seeded, seeds, strict=False))
         named = by_name(names, own, given, known)
         every = [{**named, **rest} for rest in remaining(names, named, seeds, known, scalar)]
-        every += [
-            {**given, **rest} for rest in remaining(names, given, seeds, known, scalar)[:1]
-        ]  # whatever the names say
+        # Also without what the names say.
+        every += [{**given, **rest} for rest in remaining(names, given, seeds, known, scalar)[:1]]
         found += [Way(tuple(way[name] for name in names), outputs) for way in every]
     return found
 
