@@ -178,3 +178,16 @@ def test_a_right_gradient_of_float16_is_right_in_all_columns():
 def test_arrays_without_entries_are_refused():
     with pytest.raises(mg.ArgumentError, match="w has no entries"):
         mg.verify(lambda w: (w * w).sum(), lambda w: 2 * w, np.ones(0))
+
+
+@pytest.mark.parametrize(
+    ("hand", "by_numbers"),
+    [(lambda x: 3 * x**2, "OK"), (lambda x: -3 * x**2, "OK"), (lambda x: 2 * x, "WRONG"), (lambda x: x, "WRONG")],
+)
+def test_where_the_tape_is_wrong_the_numbers_judge_the_hand(hand, by_numbers):
+    """The sign is open, as the loss is the user's own."""
+    cubed = mg.custom_op(lambda g, z, x: 2 * g * x)(lambda x: x**3)
+    w = mg.Tensor([0.5, -1.2, 2.0], requires_grad=True)
+    report = mg.verify(cubed(w).sum(), {w: hand(w.data)})
+    assert report.verdict == "TAPE WRONG"
+    assert str(report).splitlines()[2].split()[3] == by_numbers
